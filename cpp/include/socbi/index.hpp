@@ -1,0 +1,754 @@
+// SemiOrderedIndex: a pool of samples ordered by score, updated by many threads while the best are
+// taken out.
+//
+//   #include <socbi/index.hpp>
+//
+//   socbi::SemiOrderedIndex index(1'000'000, {});              // all scores 0, smallest are best
+//   std::vector<std::int64_t> hit = {3, 17, 3};
+//   index.add(hit, socbi::Values(1.0f));                        // 3 counts twice
+//   socbi::Best best = index.pop(128);                          // the 128 best, removed
+//   // best.ids, best.scores: best first
+//
+// Promises:
+// - Every call may be made from any number of threads at once.
+// - An update that returned before a retrieval began is counted by it; a concurrent one may or may
+//   not be. `pop` gives each id to exactly one caller.
+// - At rest the answer is the exact Top-N in the total order of score.hpp, whatever the number of
+//   threads; scores are bit for bit the same for any number of threads of one call.
+// - A call that throws has changed nothing.
+//
+// Caveats:
+// - Updates beside each other run in parallel; a retrieval holds them up while it runs (some 10 us
+//   for 128 of 10^6; one pass over the scores, some 3 ms at 10^7, when it has to list anew), and
+//   waits for at most one block of 4,096 updates of each running call.
+// - Of two concurrent `set`s of one sample the last writer wins. The sum of concurrent `add`s of
+//   values that are not integers depends on their order in the last bits.
+// - Scores are float32: counts are exact to 2^24.
+//
+// Lock order: access gate, then the crew of workers, then a node's lock or the inbox's.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "socbi/access_gate.hpp"
+#include "socbi/batch.hpp"
+#include "socbi/errors.hpp"
+#include "socbi/invariants.hpp"
+#include "socbi/ordering.hpp"
+#include "socbi/scan.hpp"
+#include "socbi/score.hpp"
+#include "socbi/score_table.hpp"
+#include "socbi/semi_ordering.hpp"
+#include "socbi/tuning.hpp"
+#include "socbi/worker_pool.hpp"
+
+namespace socbi {
+
+enum class Asked : std::uint8_t { kSmallest, kLargest };
+
+struct IndexOptions {
+  Asked order = Asked::kSmallest;
+  Ties ties = Ties::kRandom;
+  std::uint64_t seed = 0;
+  Refile refile = Refile::kLazy;
+  std::size_t node_capacity = 0;  ///< 0: 256 where nodes are uniform, else by what is asked for
+  std::size_t growth = 0;         ///< 0: 16 if lazy, 1 (uniform, the paper's) if eager
+  unsigned threads = 0;           ///< 0: all cores
+};
+
+/// What a retrieval gives: best first, both of the same length.
+struct Best {
+  std::vector<std::int64_t> ids;
+  std::vector<float> scores;
+};
+
+template <Ordering Order>
+class BasicIndex {
+ public:
+  using Ids = std::span<const std::int64_t>;
+
+  /// `size` samples of score 0.
+  BasicIndex(std::size_t size, const IndexOptions& options)
+      : options_(resolved(options)),
+        order_(options_.ties, options_.seed),
+        table_(size),
+        ordering_(table_, order_, ordering_options()) {
+    ordering_.forget();
+  }
+
+  /// One sample a score. Scores are finite, or NaN for an id that is not in the pool.
+  BasicIndex(std::span<const float> scores, const IndexOptions& options)
+      : BasicIndex(scores.size(), options) {
+    for (std::size_t id = 0; id < scores.size(); ++id) {
+      if (std::isnan(scores[id])) {
+        table_.remove_plain(static_cast<Id>(id));
+      } else {
+        table_.scores()[id] = inward(scores[id]);
+      }
+    }
+    refresh_magnitude();
+  }
+
+  // ---- updates ---------------------------------------------------------------------------------
+  // All throw UnknownId or RemovedId for the first bad id. `threads` 0 means the index's own.
+
+  /// Adds a value to each id's score; an id given twice counts twice. O(1) an id.
+  void add(Ids ids, Values values, unsigned threads = 0) {
+    if (ids.empty()) return;
+    const float largest = std::max(std::fabs(values.lowest()), std::fabs(values.highest()));
+    const double growth = static_cast<double>(largest) * static_cast<double>(ids.size());
+    if (magnitude_.fetch_add(growth) + growth > std::numeric_limits<float>::max()) {
+      return add_watching_overflow(ids, values);
+    }
+    const bool towards = sign_() > 0 ? values.lowest() < 0 : values.highest() > 0;
+    update(ids, values, Adding{sign_()}, towards, threads);
+  }
+
+  /// Replaces each id's score; of an id given twice the last value holds. O(1) an id.
+  void set(Ids ids, Values values, unsigned threads = 0) {
+    if (ids.empty()) return;
+    raise_magnitude(std::max(std::fabs(values.lowest()), std::fabs(values.highest())));
+    update(ids, values, Setting{sign_()}, true, threads);
+  }
+
+  /// Replaces all scores (as many as samples ever seen; those of removed ids are passed over).
+  void set_all(std::span<const float> scores) {
+    const Alone alone(gate_);
+    if (scores.size() != table_.size()) {
+      throw std::invalid_argument("set_all needs one score for each of the " +
+                                  std::to_string(table_.size()) + " ids ever given out, got " +
+                                  std::to_string(scores.size()));
+    }
+    float* const mine = table_.scores();
+    for (std::size_t id = 0; id < scores.size(); ++id) {
+      mine[id] = mine[id] == kRemovedScore ? mine[id] : inward(scores[id]);
+    }
+    refresh_magnitude();
+    ordering_.forget();
+  }
+
+  /// Appends samples; their ids run on from the first, which is returned. O(1) a sample.
+  std::int64_t insert(std::span<const float> scores) {
+    const Alone alone(gate_);
+    if (table_.size() + scores.size() > kMostSamples) {
+      throw std::length_error("an index holds at most 2^32 - 2 samples");
+    }
+    const std::size_t first = table_.size();
+    table_.grow(scores.size(), 0.0F);
+    for (std::size_t i = 0; i < scores.size(); ++i) table_.scores()[first + i] = inward(scores[i]);
+    refresh_magnitude_for(scores);
+    arrived(scores.size(), [&](std::size_t i) { return static_cast<Id>(first + i); });
+    return static_cast<std::int64_t>(first);
+  }
+
+  /// Brings removed samples back. Throws PresentId for one that is in the pool or given twice.
+  void restore(Ids ids, Values values) {
+    const Alone alone(gate_);
+    require_removed(ids);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      table_.restore_plain(static_cast<Id>(ids[i]), inward(values[i]));
+    }
+    if (!ids.empty()) {
+      raise_magnitude(std::max(std::fabs(values.lowest()), std::fabs(values.highest())));
+    }
+    arrived(ids.size(), [&](std::size_t i) { return static_cast<Id>(ids[i]); });
+  }
+
+  /// Takes samples out of the pool. O(1) an id.
+  void remove(Ids ids) {
+    const Alone alone(gate_);
+    require_in_pool(table_, ids);
+    require_distinct(ids);
+    for (const std::int64_t id : ids) table_.remove_plain(static_cast<Id>(id));
+    if (ordering_.notice() != Notice::kEvery) return;
+    typename Order::Scratch scratch;
+    for (const std::int64_t id : ids) ordering_.settle(static_cast<Id>(id), kRemovedScore, scratch);
+    ordering_.deliver(scratch);
+  }
+
+  // ---- retrieval -------------------------------------------------------------------------------
+
+  /// The `wanted` best, or what is left, best first.
+  [[nodiscard]] Best top(std::size_t wanted) { return retrieve(wanted, false); }
+
+  /// The same, and removed: each id goes to exactly one caller.
+  [[nodiscard]] Best pop(std::size_t wanted) { return retrieve(wanted, true); }
+
+  /// The score of the `rank`-th best; rank 1 is the best. Throws std::out_of_range if there are
+  /// fewer. Costs what top(rank) does for a small rank, one pass over the scores for a large one.
+  [[nodiscard]] float rank_score(std::size_t rank) {
+    const Alone alone(gate_);
+    if (rank == 0 || rank > table_.alive()) {
+      throw std::out_of_range("rank " + std::to_string(rank) + " does not exist: ranks run from 1 to " +
+                              std::to_string(table_.alive()) + ", the samples in the pool");
+    }
+    std::vector<Key> keys;
+    if (rank <= std::max<std::size_t>(1024, table_.alive() / 64)) {
+      ordering_.take(rank, false, keys);
+      return outward(TotalOrder::score(keys.back()));
+    }
+    collect_smallest(table_, order_, rank, keys);
+    const auto nth = keys.begin() + static_cast<std::ptrdiff_t>(rank - 1);
+    std::nth_element(keys.begin(), nth, keys.end());
+    return outward(TotalOrder::score(*nth));
+  }
+
+  // ---- looking in ------------------------------------------------------------------------------
+
+  /// Samples in the pool.
+  [[nodiscard]] std::size_t size() const noexcept { return table_.alive(); }
+
+  /// Samples ever seen.
+  [[nodiscard]] std::size_t capacity() const {
+    const Shared shared(gate_);
+    return table_.size();
+  }
+
+  [[nodiscard]] bool contains(std::int64_t id) const {
+    const Shared shared(gate_);
+    return id >= 0 && static_cast<std::uint64_t>(id) < table_.size() &&
+           table_.in_pool(static_cast<Id>(id));
+  }
+
+  /// Every score by id; NaN for an id that is not in the pool.
+  [[nodiscard]] std::vector<float> scores() const {
+    const Shared shared(gate_);
+    std::vector<float> all(table_.size());
+    for (std::size_t id = 0; id < all.size(); ++id) {
+      const float score = read(static_cast<Id>(id));
+      all[id] = score == kRemovedScore ? std::numeric_limits<float>::quiet_NaN() : outward(score);
+    }
+    return all;
+  }
+
+  /// The scores of these ids, all of which must be in the pool.
+  [[nodiscard]] std::vector<float> scores(Ids ids) const {
+    const Alone alone(gate_);
+    require_in_pool(table_, ids);
+    std::vector<float> some(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const auto id = static_cast<std::uint64_t>(ids[i]);
+      if (id < table_.size()) some[i] = outward(table_.scores()[id]);
+    }
+    return some;
+  }
+
+  /// The ids in the pool, ascending.
+  [[nodiscard]] std::vector<std::int64_t> ids() const {
+    const Alone alone(gate_);
+    std::vector<std::int64_t> all;
+    all.reserve(table_.alive());
+    for (std::size_t id = 0; id < table_.size(); ++id) {
+      if (table_.in_pool(static_cast<Id>(id))) all.push_back(static_cast<std::int64_t>(id));
+    }
+    return all;
+  }
+
+  [[nodiscard]] Stats stats() const {
+    const Alone alone(gate_);
+    Stats stats;
+    stats.emplace_back("samples", table_.size());
+    stats.emplace_back("alive", table_.alive());
+    stats.emplace_back("updates", updates_.load());
+    ordering_.report(stats);
+    stats.emplace_back("nbytes", bytes());
+    return stats;
+  }
+
+  /// Bytes of memory held.
+  [[nodiscard]] std::size_t nbytes() const {
+    const Alone alone(gate_);
+    return bytes();
+  }
+
+  /// Empty if every structural promise holds, else the first that does not.
+  [[nodiscard]] std::string check() const {
+    const Alone alone(gate_);
+    std::string fault = check_table(table_);
+    return fault.empty() ? ordering_.check() : fault;
+  }
+
+  [[nodiscard]] const IndexOptions& options() const noexcept { return options_; }
+
+ private:
+  static constexpr std::size_t kMostSamples = std::numeric_limits<Id>::max() - 1;
+
+  /// Holds the gate alone for a scope.
+  class Alone {
+   public:
+    explicit Alone(AccessGate& gate) : gate_(gate) { gate_.enter_alone(); }
+    Alone(const Alone&) = delete;
+    Alone& operator=(const Alone&) = delete;
+    ~Alone() { gate_.leave_alone(); }
+
+   private:
+    AccessGate& gate_;
+  };
+
+  /// Holds the gate beside others for a scope.
+  class Shared {
+   public:
+    explicit Shared(AccessGate& gate) : gate_(gate) { gate_.enter_shared(); }
+    Shared(const Shared&) = delete;
+    Shared& operator=(const Shared&) = delete;
+    ~Shared() { gate_.leave_shared(); }
+
+   private:
+    AccessGate& gate_;
+  };
+
+  /// Holds the gate for an updating call: alone where possible, beside others where not, and gives
+  /// way between blocks.
+  class Turn {
+   public:
+    explicit Turn(AccessGate& gate) : gate_(gate) { enter(); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() { leave(); }
+
+    [[nodiscard]] bool alone() const noexcept { return alone_; }
+    [[nodiscard]] bool contended() const noexcept { return alone_ && gate_.contended_alone(); }
+
+    /// Alone from now on, others kept out until the next `give_way`.
+    void insist() {
+      if (alone_) return;
+      gate_.leave_shared();
+      gate_.enter_alone();
+      alone_ = true;
+    }
+
+    /// Between blocks: lets in who waits; alone again once nobody else is there.
+    void give_way() {
+      if (alone_) {
+        if (!gate_.contended_alone()) return;
+        gate_.let_others_in();
+        alone_ = false;
+      } else {
+        gate_.leave_shared();
+        enter();
+      }
+    }
+
+   private:
+    void enter() {
+      alone_ = gate_.try_enter_alone();
+      if (!alone_) gate_.enter_shared();
+    }
+    void leave() { alone_ ? gate_.leave_alone() : gate_.leave_shared(); }
+
+    AccessGate& gate_;
+    bool alone_ = false;
+  };
+
+  // ---- one batch of updates --------------------------------------------------------------------
+
+  template <class Change>
+  void update(Ids ids, Values values, Change change, bool towards, unsigned threads) {
+    Turn turn(gate_);
+    if (!ordering_.ready()) {
+      turn.insist();
+      ordering_.prepare();
+    }
+    const unsigned workers = worthwhile_workers(ids.size(), threads);
+    std::size_t done = 0;
+    if (turn.alone() && workers == 1) {
+      done = update_logged(ids, values, change, towards, turn);
+      if (done == ids.size()) return;
+    } else {
+      require_in_pool_by(workers, ids);
+    }
+    // From here on nothing can fail: a sample removed meanwhile is passed over.
+    while (done < ids.size()) {
+      const std::size_t block = std::min(ids.size() - done, turn.alone() && workers > 1
+                                                                ? tuning::kParallelBlockIds
+                                                                : tuning::kBlockIds);
+      const Ids part = ids.subspan(done, block);
+      const Values part_values = slice(values, done, block);
+      if (!turn.alone()) {
+        update_shared(part, part_values, change, towards);
+      } else if (workers == 1 || !update_by_crew(part, part_values, change, towards, workers)) {
+        update_alone(part, part_values, change, towards);
+      }
+      done += block;
+      finish_block(block, turn);
+      if (done < ids.size()) turn.give_way();
+    }
+  }
+
+  /// Applies the batch alone and undoes it if an id turns out bad. Stops early, with the rest
+  /// checked, if others wait; returns how many were done.
+  template <class Change>
+  std::size_t update_logged(Ids ids, Values values, Change change, bool towards, Turn& turn) {
+    float* const undo = undo_log(ids.size());
+    std::size_t done = 0;
+    bool good = true;
+    while (good && done < ids.size()) {
+      const std::size_t block = std::min(tuning::kBlockIds, ids.size() - done);
+      done += apply_logged(table_, ids.subspan(done, block), slice(values, done, block), change,
+                           undo + done, good);
+      if (good && turn.contended()) break;
+    }
+    const auto undo_and_throw = [&] {
+      undo_changes(table_, ids.first(done), undo);
+      require_in_pool(table_, ids);
+      throw std::invalid_argument("the ids were changed by another thread during the call");
+    };
+    if (!good) undo_and_throw();
+    if (done < ids.size()) {
+      try {
+        require_in_pool(table_, ids.subspan(done), done);
+      } catch (const std::out_of_range&) {
+        undo_changes(table_, ids.first(done), undo);
+        throw;
+      }
+    }
+    if (must_tell(towards)) tell_all(ids.first(done));
+    finish_block(done, turn);
+    if (done < ids.size()) turn.give_way();
+    return done;
+  }
+
+  [[nodiscard]] bool must_tell(bool towards) const noexcept {
+    const Notice notice = ordering_.notice();
+    return notice == Notice::kEvery || (notice == Notice::kTowards && towards);
+  }
+
+  /// Tells the ordering of samples whose scores changed, all by this thread alone.
+  void tell_all(Ids ids) {
+    typename Order::Scratch scratch;
+    for (const std::int64_t each : ids) {
+      const auto id = static_cast<std::uint64_t>(each);
+      if (id < table_.size()) ordering_.settle(static_cast<Id>(id), table_.scores()[id], scratch);
+    }
+    ordering_.deliver(scratch);
+  }
+
+  template <class Change>
+  void update_alone(Ids ids, Values values, Change change, bool towards) {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const auto id = static_cast<std::uint64_t>(ids[i]);
+      if (id < table_.size()) table_.scores()[id] = change(table_.scores()[id], values[i]);
+    }
+    if (must_tell(towards)) tell_all(ids);
+  }
+
+  /// Beside other calls: atomic updates, and the hand-off protocol where a sample must move.
+  template <class Change>
+  void update_shared(Ids ids, Values values, Change change, bool towards) {
+    const bool tell = must_tell(towards);
+    const bool every = ordering_.notice() == Notice::kEvery;
+    const std::uint64_t size = table_.size();
+    typename Order::Scratch scratch;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i + tuning::kPrefetchAhead < ids.size()) {
+        prefetch(ids[i + tuning::kPrefetchAhead]);
+      }
+      const auto id = static_cast<std::uint64_t>(ids[i]);
+      if (id >= size) continue;
+      const float value = change(0.0F, values[i]);
+      const float was = Change::shared(table_.score(static_cast<Id>(id)), value);
+      if (!tell || was == kRemovedScore) continue;
+      const float now = change(was, values[i]);
+      if (every || now < was) ordering_.settle_shared(static_cast<Id>(id), now, scratch);
+    }
+    ordering_.deliver(scratch);
+  }
+
+  void prefetch(std::int64_t id) const noexcept {
+#if defined(__GNUC__)
+    // An address past the table is harmless to prefetch.
+    __builtin_prefetch(table_.scores() + static_cast<std::uint32_t>(id), 1);
+#else
+    static_cast<void>(id);
+#endif
+  }
+
+  /// Alone, with workers: each has the ids of its own cache lines, in the order of the batch, so
+  /// that plain writes do and sums come out the same for any number of workers. False if another
+  /// index call has the workers (it cannot, while we are alone) or none could be started.
+  template <class Change>
+  bool update_by_crew(Ids ids, Values values, Change change, bool towards, unsigned workers) {
+    WorkerPool::Crew crew = workers_.try_hire(workers);
+    if (!crew || crew.size() == 1) return false;
+    const unsigned parts = crew.size();
+    if (!reserve_split(ids.size(), parts, values.uniform())) return false;
+    const bool tell = must_tell(towards);
+    std::barrier all_split(static_cast<std::ptrdiff_t>(parts));
+    crew.run([&](unsigned worker) {
+      split_share(ids, values, worker, parts);
+      all_split.arrive_and_wait();
+      typename Order::Scratch scratch;
+      for (unsigned share = 0; share < parts; ++share) {
+        const std::size_t* const begins = split_begins_.data() + share * (parts + 1);
+        for (std::size_t at = begins[worker]; at < begins[worker + 1]; ++at) {
+          const Id id = split_ids_[at];
+          const float value = values.uniform() ? values.all() : split_values_[at];
+          const float now = change(table_.scores()[id], value);
+          table_.scores()[id] = now;
+          if (tell) ordering_.settle(id, now, scratch);
+        }
+      }
+      ordering_.deliver(scratch);
+    });
+    return true;
+  }
+
+  /// Sorts one worker's share of the ids by the worker that will apply them (a counting sort).
+  void split_share(Ids ids, Values values, unsigned share, unsigned parts) {
+    const std::size_t begin = ids.size() * share / parts;
+    const std::size_t end = ids.size() * (share + 1) / parts;
+    const std::uint64_t size = table_.size();
+    std::size_t* const begins = split_begins_.data() + share * (parts + 1);
+    std::fill(begins, begins + parts + 1, std::size_t{0});
+    const auto owner = [parts](std::uint64_t id) {
+      const auto line = static_cast<std::uint32_t>(id >> tuning::kScoresPerLineLog2);
+      return (std::uint64_t{line * 0x9E3779B1U} * parts) >> 32;
+    };
+    // The ids may change under us, so they are read once, checked, and kept.
+    std::size_t kept = begin;
+    for (std::size_t i = begin; i < end; ++i) {
+      const auto id = static_cast<std::uint64_t>(ids[i]);
+      if (id >= size) continue;
+      split_raw_[kept] = static_cast<Id>(id);
+      if (!values.uniform()) split_raw_values_[kept] = values[i];
+      ++kept;
+      ++begins[owner(id) + 1];
+    }
+    begins[0] = begin;
+    for (unsigned part = 0; part < parts; ++part) begins[part + 1] += begins[part];
+    std::vector<std::size_t>& next = split_next_[share];
+    std::copy(begins, begins + parts, next.begin());
+    for (std::size_t i = begin; i < kept; ++i) {
+      const std::size_t at = next[owner(split_raw_[i])]++;
+      split_ids_[at] = split_raw_[i];
+      if (!values.uniform()) split_values_[at] = split_raw_values_[i];
+    }
+  }
+
+  [[nodiscard]] bool reserve_split(std::size_t count, unsigned parts, bool uniform) noexcept {
+    try {
+      split_ids_.resize(count);
+      split_raw_.resize(count);
+      split_values_.resize(uniform ? 0 : count);
+      split_raw_values_.resize(uniform ? 0 : count);
+      split_begins_.resize(std::size_t{parts} * (parts + 1));
+      split_next_.resize(parts);
+      for (auto& next : split_next_) next.resize(parts);
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+
+  void finish_block(std::size_t count, Turn& turn) {
+    updates_.fetch_add(count);
+    ordering_.count_updates(count);
+    if (!ordering_.wants_upkeep()) return;
+    turn.insist();
+    ordering_.upkeep();
+  }
+
+  /// Adds with a look at every sum; only reached when sums near the end of float's range.
+  void add_watching_overflow(Ids ids, Values values) {
+    const Alone alone(gate_);
+    require_in_pool(table_, ids);
+    float* const undo = undo_log(ids.size());
+    bool good = true;
+    const std::size_t done = apply_logged(table_, ids, values, Adding{sign_()}, undo, good);
+    for (std::size_t i = 0; i < done; ++i) {
+      const auto id = static_cast<std::uint64_t>(ids[i]);
+      if (id < table_.size() && std::isfinite(table_.scores()[id])) continue;
+      undo_changes(table_, ids.first(done), undo);
+      refresh_magnitude();
+      throw ScoreOverflow(i, ids[i]);
+    }
+    if (must_tell(true)) tell_all(ids.first(done));
+    refresh_magnitude();
+    updates_.fetch_add(done);
+    ordering_.count_updates(done);
+    if (ordering_.wants_upkeep()) ordering_.upkeep();
+  }
+
+  [[nodiscard]] unsigned worthwhile_workers(std::size_t count, unsigned threads) const noexcept {
+    const std::size_t most = threads == 0 ? options_.threads : threads;
+    return static_cast<unsigned>(
+        std::clamp<std::size_t>(count / tuning::kIdsPerWorker, 1, std::max<std::size_t>(most, 1)));
+  }
+
+  void require_in_pool_by(unsigned workers, Ids ids) {
+    WorkerPool::Crew crew;
+    if (workers > 1) {
+      if (WorkerPool::Crew hired = workers_.try_hire(workers); hired && hired.size() > 1) {
+        std::atomic<bool> good{true};
+        const unsigned parts = hired.size();
+        hired.run([&](unsigned worker) {
+          const std::size_t begin = ids.size() * worker / parts;
+          const std::size_t end = ids.size() * (worker + 1) / parts;
+          try {
+            require_in_pool(table_, ids.subspan(begin, end - begin), begin);
+          } catch (const std::out_of_range&) {
+            good.store(false);
+          }
+        });
+        if (good.load()) return;
+      }
+    }
+    require_in_pool(table_, ids);  // alone, so that the first offender is the one named
+  }
+
+  // ---- the rest --------------------------------------------------------------------------------
+
+  Best retrieve(std::size_t wanted, bool remove) {
+    Best best;
+    std::vector<Key> keys;
+    const Alone alone(gate_);
+    const std::size_t count = std::min(wanted, table_.alive());
+    best.ids.reserve(count);
+    best.scores.reserve(count);
+    ordering_.take(count, remove, keys);
+    for (const Key key : keys) {
+      best.ids.push_back(order_.id(key));
+      best.scores.push_back(outward(TotalOrder::score(key)));
+    }
+    return best;
+  }
+
+  /// Files samples that have just joined the pool.
+  template <class IdAt>
+  void arrived(std::size_t count, IdAt id_at) {
+    ordering_.count_updates(count);
+    if (ordering_.notice() == Notice::kNone) return;
+    if (count > table_.alive() / tuning::kDenseShare) return ordering_.forget();
+    typename Order::Scratch scratch;
+    for (std::size_t i = 0; i < count; ++i) {
+      ordering_.settle(id_at(i), table_.scores()[id_at(i)], scratch);
+    }
+    ordering_.deliver(scratch);
+    if (ordering_.wants_upkeep()) ordering_.upkeep();
+  }
+
+  void require_removed(Ids ids) const {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const auto id = static_cast<std::uint64_t>(ids[i]);
+      if (id >= table_.size()) throw UnknownId(i, ids[i], table_.size());
+      if (table_.in_pool(static_cast<Id>(id))) {
+        throw PresentId(i, ids[i], "is in the pool already; change its score with set(ids, scores)");
+      }
+    }
+    require_distinct(ids);
+  }
+
+  static void require_distinct(Ids ids) {
+    std::vector<std::int64_t> sorted(ids.begin(), ids.end());
+    std::sort(sorted.begin(), sorted.end());
+    const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+    if (twice == sorted.end()) return;
+    const auto first = std::find(ids.begin(), ids.end(), *twice);
+    const auto second = std::find(first + 1, ids.end(), *twice);
+    throw PresentId(static_cast<std::size_t>(second - ids.begin()), *twice,
+                    "is given twice; give each id once");
+  }
+
+  /// Room to keep `count` scores as they were; the gate is held alone. Kept for the next call
+  /// unless it is larger than the score array itself.
+  float* undo_log(std::size_t count) {
+    if (count > undo_size_) {
+      undo_.reset();
+      undo_size_ = 0;
+      undo_ = std::make_unique_for_overwrite<float[]>(count);
+      undo_size_ = count;
+    }
+    return undo_.get();
+  }
+
+  static Values slice(Values values, std::size_t begin, std::size_t count) {
+    if (values.uniform()) return values;
+    return Values(std::span(values.each() + begin, count));
+  }
+
+  /// Scores inside are such that smaller is better, and never -0.0.
+  [[nodiscard]] float inward(float score) const noexcept { return score * sign_() + 0.0F; }
+  [[nodiscard]] float outward(float score) const noexcept { return score * sign_() + 0.0F; }
+  [[nodiscard]] float sign_() const noexcept {
+    return options_.order == Asked::kSmallest ? 1.0F : -1.0F;
+  }
+
+  [[nodiscard]] float read(Id id) const noexcept {
+    return std::atomic_ref(const_cast<float&>(table_.scores()[id])).load(std::memory_order_relaxed);
+  }
+
+  void raise_magnitude(float to) noexcept {
+    double seen = magnitude_.load();
+    while (seen < to && !magnitude_.compare_exchange_weak(seen, to)) {
+    }
+  }
+
+  void refresh_magnitude() noexcept {
+    magnitude_.store(0.0);
+    refresh_magnitude_for({table_.scores(), table_.size()});
+  }
+
+  void refresh_magnitude_for(std::span<const float> scores) noexcept {
+    float largest = 0.0F;
+    for (const float score : scores) {
+      const float size = std::fabs(score);
+      largest = size > largest && size != kRemovedScore ? size : largest;
+    }
+    raise_magnitude(largest);
+  }
+
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return sizeof(*this) + table_.nbytes() + ordering_.nbytes() + undo_size_ * sizeof(float) +
+           (split_ids_.capacity() + split_raw_.capacity()) * sizeof(Id) +
+           (split_values_.capacity() + split_raw_values_.capacity()) * sizeof(float);
+  }
+
+  static IndexOptions resolved(IndexOptions options) {
+    if (options.threads == 0) options.threads = std::max(1U, std::thread::hardware_concurrency());
+    if (options.growth == 0) {
+      options.growth = options.refile == Refile::kEager ? 1 : tuning::kGrowth;
+    }
+    return options;
+  }
+
+  [[nodiscard]] OrderingOptions ordering_options() const noexcept {
+    return {options_.refile, options_.node_capacity, options_.growth};
+  }
+
+  const IndexOptions options_;
+  const TotalOrder order_;
+  mutable AccessGate gate_;  // guards all below; what may run beside what is said at each class
+  ScoreTable table_;
+  Order ordering_;
+  WorkerPool workers_;
+
+  /// At least as large as any score in the pool could be by now, in absolute value: while it is in
+  /// float's range, no sum can have left it.
+  std::atomic<double> magnitude_{0.0};
+  std::atomic<std::uint64_t> updates_{0};
+
+  // Alone only:
+  std::unique_ptr<float[]> undo_;
+  std::size_t undo_size_ = 0;
+  std::vector<Id> split_raw_, split_ids_;               // [block] as given; by owner
+  std::vector<float> split_raw_values_, split_values_;  // [block] likewise
+  std::vector<std::size_t> split_begins_;               // [parts, parts + 1]
+  std::vector<std::vector<std::size_t>> split_next_;    // [parts][parts]
+};
+
+using SemiOrderedIndex = BasicIndex<SemiOrdering>;
+
+}  // namespace socbi

@@ -1,0 +1,63 @@
+// Every tuned constant of the core, each with the reason for its value. Change one, re-run
+// `python -m bench.goals`, and write the new measurement here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace socbi::tuning {
+
+/// Ids a call handles between two looks at whether another call waits. 4,096 plain updates take
+/// 2 to 15 us, so that is how long a retrieval can be kept waiting by a running batch.
+inline constexpr std::size_t kBlockIds = 4096;
+
+/// Ids a call with several workers splits among them at a time. Large enough to bury the ~5 us of
+/// waking the workers, small enough that their id lists (4 bytes an id) stay in the L2 cache.
+inline constexpr std::size_t kParallelBlockIds = std::size_t{1} << 18;
+
+/// A worker is worth waking for this many ids: waking one costs what 10,000 plain updates cost.
+inline constexpr std::size_t kIdsPerWorker = 16384;
+
+/// Scores per cache line: workers split ids by line, so that no line is written by two of them.
+inline constexpr unsigned kScoresPerLineLog2 = 4;
+
+/// How far ahead the atomic update loop prefetches. Atomic updates do not overlap their cache
+/// misses; at n = 10^7 prefetching lifts them from 7.9 to 5.8 ns, and 8 to 32 ahead are equal.
+inline constexpr std::size_t kPrefetchAhead = 16;
+
+/// How often one owner re-files a sample that other threads keep changing before it queues it for
+/// the next retrieval instead. Overtaking once is rare, so this is never reached but under attack.
+inline constexpr int kRedoLimit = 16;
+
+/// Node capacity of the uniform list (growth 1): the paper gives none. 256 ids are 1 KiB, so a node
+/// is cleaned or split within the L1 cache, and 10^7 samples make 40,000 nodes, 16 tower steps.
+inline constexpr std::size_t kUniformCapacity = 256;
+
+/// Capacity of the first node when it grows with rank, per sample asked for: a front of 4 N serves
+/// four retrievals between refills; 2 and 8 measured the same within noise.
+inline constexpr std::size_t kFrontPerTaken = 4;
+inline constexpr std::size_t kSmallestFront = 256;
+
+/// Growth of the node capacity with rank. 4 and 16 are equally good, 64 is not.
+inline constexpr std::size_t kGrowth = 16;
+
+/// How much of the pool is listed when a list is built: the larger of 1/16 of it and 64 retrievals'
+/// worth, but no more than a quarter. One scan finds it; the rest stays unlisted and costs nothing.
+inline constexpr std::size_t kListedShare = 16;
+inline constexpr std::size_t kListedPerTaken = 64;
+inline constexpr std::size_t kListedShareMost = 4;
+inline constexpr std::size_t kListedLeast = 1024;
+
+/// A round that changed more than one sample in kDenseShare is cheaper as one scan of the scores,
+/// and the list is given up; it is built again once a round changed less than one in kSparseShare.
+inline constexpr std::size_t kDenseShare = 8;
+inline constexpr std::size_t kSparseShare = 16;
+
+/// Samples drawn to guess the score below which the wanted ones lie. 1,024 random reads cost ~5 us;
+/// the guess is then off by about 1/32 of the samples' rank error, which the scan absorbs.
+inline constexpr std::size_t kThresholdSamples = 1024;
+
+/// Levels of the skip towers with one node in four rising a level: enough for 4^10 nodes.
+inline constexpr unsigned kTowerLevels = 10;
+
+}  // namespace socbi::tuning
