@@ -113,15 +113,15 @@ class BasicIndex {
     if (magnitude_.fetch_add(growth) + growth > std::numeric_limits<float>::max()) {
       return add_watching_overflow(ids, values);
     }
-    const bool towards = sign_() > 0 ? values.lowest() < 0 : values.highest() > 0;
-    update(ids, values, Adding{sign_()}, towards, threads);
+    const bool towards = sign() > 0 ? values.lowest() < 0 : values.highest() > 0;
+    update(ids, values, Adding{sign()}, towards, threads);
   }
 
   /// Replaces each id's score; of an id given twice the last value holds. O(1) an id.
   void set(Ids ids, Values values, unsigned threads = 0) {
     if (ids.empty()) return;
     raise_magnitude(std::max(std::fabs(values.lowest()), std::fabs(values.highest())));
-    update(ids, values, Setting{sign_()}, true, threads);
+    update(ids, values, Setting{sign()}, true, threads);
   }
 
   /// Replaces all scores (as many as samples ever seen; those of removed ids are passed over).
@@ -174,7 +174,7 @@ class BasicIndex {
     require_distinct(ids);
     for (const std::int64_t id : ids) table_.remove_plain(static_cast<Id>(id));
     if (ordering_.notice() != Notice::kEvery) return;
-    typename Order::Scratch scratch;
+    typename Order::Scratch scratch{.alone = true};
     for (const std::int64_t id : ids) ordering_.settle(static_cast<Id>(id), kRemovedScore, scratch);
     ordering_.deliver(scratch);
   }
@@ -187,14 +187,10 @@ class BasicIndex {
   /// The same, and removed: each id goes to exactly one caller.
   [[nodiscard]] Best pop(std::size_t wanted) { return retrieve(wanted, true); }
 
-  /// The score of the `rank`-th best; rank 1 is the best. Throws std::out_of_range if there are
-  /// fewer. Costs what top(rank) does for a small rank, one pass over the scores for a large one.
+  /// The score of the `rank`-th best; rank 1 is the best. Throws NoSuchRank if there are fewer. Costs what top(rank) does for a small rank, one pass over the scores for a large one.
   [[nodiscard]] float rank_score(std::size_t rank) {
     const Alone alone(gate_);
-    if (rank == 0 || rank > table_.alive()) {
-      throw std::out_of_range("rank " + std::to_string(rank) + " does not exist: ranks run from 1 to " +
-                              std::to_string(table_.alive()) + ", the samples in the pool");
-    }
+    if (rank == 0 || rank > table_.alive()) throw NoSuchRank(rank, table_.alive());
     std::vector<Key> keys;
     if (rank <= std::max<std::size_t>(1024, table_.alive() / 64)) {
       ordering_.take(rank, false, keys);
@@ -428,7 +424,7 @@ class BasicIndex {
 
   /// Tells the ordering of samples whose scores changed, all by this thread alone.
   void tell_all(Ids ids) {
-    typename Order::Scratch scratch;
+    typename Order::Scratch scratch{.alone = true};
     for (const std::int64_t each : ids) {
       const auto id = static_cast<std::uint64_t>(each);
       if (id < table_.size()) ordering_.settle(static_cast<Id>(id), table_.scores()[id], scratch);
@@ -567,7 +563,7 @@ class BasicIndex {
     require_in_pool(table_, ids);
     float* const undo = undo_log(ids.size());
     bool good = true;
-    const std::size_t done = apply_logged(table_, ids, values, Adding{sign_()}, undo, good);
+    const std::size_t done = apply_logged(table_, ids, values, Adding{sign()}, undo, good);
     for (std::size_t i = 0; i < done; ++i) {
       const auto id = static_cast<std::uint64_t>(ids[i]);
       if (id < table_.size() && std::isfinite(table_.scores()[id])) continue;
@@ -632,7 +628,7 @@ class BasicIndex {
     ordering_.count_updates(count);
     if (ordering_.notice() == Notice::kNone) return;
     if (count > table_.alive() / tuning::kDenseShare) return ordering_.forget();
-    typename Order::Scratch scratch;
+    typename Order::Scratch scratch{.alone = true};
     for (std::size_t i = 0; i < count; ++i) {
       ordering_.settle(id_at(i), table_.scores()[id_at(i)], scratch);
     }
@@ -680,9 +676,9 @@ class BasicIndex {
   }
 
   /// Scores inside are such that smaller is better, and never -0.0.
-  [[nodiscard]] float inward(float score) const noexcept { return score * sign_() + 0.0F; }
-  [[nodiscard]] float outward(float score) const noexcept { return score * sign_() + 0.0F; }
-  [[nodiscard]] float sign_() const noexcept {
+  [[nodiscard]] float inward(float score) const noexcept { return score * sign() + 0.0F; }
+  [[nodiscard]] float outward(float score) const noexcept { return score * sign() + 0.0F; }
+  [[nodiscard]] float sign() const noexcept {
     return options_.order == Asked::kSmallest ? 1.0F : -1.0F;
   }
 

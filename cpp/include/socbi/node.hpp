@@ -42,23 +42,25 @@ struct Node {
 // measure the bytes a sample of the uniform list again.
 static_assert(sizeof(Node) <= 104);
 
-/// Held while appending to a node beside other threads.
+/// Held while appending to a node; does nothing where no other thread can append.
 class NodeLock {
  public:
-  explicit NodeLock(Node& node) noexcept : word_(node.lock) {
-    while (word_.exchange(1, std::memory_order_acquire) != 0) {  // pairs with the release below
+  NodeLock(Node& node, bool alone) noexcept : word_(node.lock), alone_(alone) {
+    while (!alone_ && word_.exchange(1, std::memory_order_acquire) != 0) {  // pairs with the release below
       word_.wait(1, std::memory_order_relaxed);
     }
   }
   NodeLock(const NodeLock&) = delete;
   NodeLock& operator=(const NodeLock&) = delete;
   ~NodeLock() {
+    if (alone_) return;
     word_.store(0, std::memory_order_release);  // pairs with the acquire above
     word_.notify_one();
   }
 
  private:
   std::atomic_ref<std::uint32_t> word_;
+  bool alone_;
 };
 
 }  // namespace socbi

@@ -34,6 +34,8 @@ struct OrderingOptions {
 /// Names and numbers for `stats()`, in the order to be shown.
 using Stats = std::vector<std::pair<std::string, std::uint64_t>>;
 
+/// `Scratch` is what one thread keeps to itself while it works; its first member `alone` says that no
+/// other thread is inside.
 template <class T>
 concept Ordering = requires(T ordering, const T& fixed, typename T::Scratch& scratch, Id id,
                             float score, std::vector<Key>& out, Stats& stats) {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "socbi/radix_sort.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
 #include "socbi/tuning.hpp"
@@ -97,7 +98,7 @@ inline void smallest_sorted(const ScoreTable& table, const TotalOrder& order, st
     std::nth_element(out.begin(), cut, out.end());
     out.erase(cut, out.end());
   }
-  std::sort(out.begin(), out.end());
+  sort_keys(out);
 }
 
 }  // namespace socbi

@@ -38,6 +38,7 @@
 
 #include "socbi/front.hpp"
 #include "socbi/node_towers.hpp"
+#include "socbi/radix_sort.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
@@ -56,6 +57,7 @@ struct ListCounters {
 
 /// What one thread has filed since it last delivered: it keeps this to itself while it works.
 struct Outbox {
+  bool alone = false;           ///< no other thread files: locks can be left out
   std::vector<Id> queued;       ///< for the list's inbox
   std::vector<Place> overfull;  ///< nodes seen over their capacity
   std::size_t appended = 0;     ///< ids appended to nodes
@@ -131,7 +133,7 @@ class SemiOrderedList {
     if (place == NodeTowers::kNone) return queue(id, outbox);
     try {
       Node& node = towers_.node(place);
-      const NodeLock lock(node);
+      const NodeLock lock(node, outbox.alone);
       node.append(id);
       ++outbox.appended;
       if (node.ids.size() == node.capacity + 1) outbox.overfull.push_back(place);
@@ -343,7 +345,7 @@ class SemiOrderedList {
     // Few cuts: partition at each, from the last, so that each pass is over what the next leaves
     // (with a growth of g in all 1 + 1/g + ... passes). Many cuts: sort once.
     const bool many = cuts.size() > 12;
-    if (many) std::sort(keys.begin(), keys.end());
+    if (many) sort_keys(keys);
     std::size_t end = keys.size();
     for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut) {
       const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(*cut);

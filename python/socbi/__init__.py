@@ -1,0 +1,28 @@
+"""Find the samples worth labelling next, in a pool that is never sorted as a whole.
+
+``import socbi`` needs numpy alone.
+"""
+
+from socbi._core import __version__
+from socbi.errors import (
+    IndexFileError,
+    InvalidInputError,
+    InvalidTypeError,
+    RankError,
+    RemovedIdError,
+    SocbiError,
+    UnknownIdError,
+)
+from socbi.index import SemiOrderedIndex
+
+__all__ = [
+    "IndexFileError",
+    "InvalidInputError",
+    "InvalidTypeError",
+    "RankError",
+    "RemovedIdError",
+    "SemiOrderedIndex",
+    "SocbiError",
+    "UnknownIdError",
+    "__version__",
+]
