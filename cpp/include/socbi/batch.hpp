@@ -5,9 +5,12 @@
 // its threads while we work; every loop therefore looks at the range again before it writes.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 
 #include "socbi/errors.hpp"
@@ -28,6 +31,10 @@ class Values {
   [[nodiscard]] const float* each() const noexcept { return each_; }
   [[nodiscard]] float operator[](std::size_t i) const noexcept { return uniform() ? all_ : each_[i]; }
 
+  [[nodiscard]] bool whole() const noexcept {
+    return uniform() ? all_ == std::trunc(all_)
+                     : std::all_of(each_, each_ + size_, [](float v) { return v == std::trunc(v); });
+  }
   [[nodiscard]] float lowest() const noexcept {
     float lowest = (*this)[0];
     for (std::size_t i = 1; i < size_; ++i) lowest = std::fmin(lowest, each_[i]);
@@ -66,6 +73,17 @@ struct Setting {
   }
 };
 
+/// Brings the score of an id nearer, before it is written. Any id will do: an address beyond the
+/// table is harmless.
+inline void fetch_ahead(const float* scores, std::int64_t id) noexcept {
+#if defined(__GNUC__)
+  __builtin_prefetch(scores + static_cast<std::uint32_t>(id), 1);
+#else
+  static_cast<void>(scores);
+  static_cast<void>(id);
+#endif
+}
+
 /// Throws for the first id that is out of range or removed; `first` is the position of ids[0].
 inline void require_in_pool(const ScoreTable& table, std::span<const std::int64_t> ids,
                             std::size_t first = 0) {
@@ -86,58 +104,89 @@ inline void require_in_pool(const ScoreTable& table, std::span<const std::int64_
   }
 }
 
-/// Applies a part of a batch to ids that nobody else touches, keeping what the scores were in
-/// `undo`. Returns how many were applied: fewer than ids.size() if an id was out of range or a
-/// sample removed, and then `undo_changes` must be called for as many.
+/// Calls step(position, id) for each id in turn and stops at the first that is out of range; returns
+/// how many were done. Eight ids share one range check, so that the loop is bound by its cache
+/// misses alone; `kAhead` fetches scores ahead, which pays where they lie far from the core.
+template <bool kAhead, class Step>
+std::size_t for_each_known(const ScoreTable& table, std::span<const std::int64_t> ids, Step step) {
+  constexpr std::size_t kLanes = 8;
+  const std::uint64_t size = table.size();
+  const float* const scores = table.scores();
+  const std::int64_t* const id_at = ids.data();
+  const std::size_t count = ids.size();
+  const std::size_t whole_groups = count / kLanes * kLanes;
+  std::size_t i = 0;
+  for (; i < whole_groups; i += kLanes) {
+    std::uint64_t group[kLanes];
+    bool unknown = false;
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      group[lane] = static_cast<std::uint64_t>(id_at[i + lane]);
+      unknown |= group[lane] >= size;
+    }
+    if (unknown) break;
+    if (kAhead && i + kLanes + tuning::kPlainFetchDistance <= count) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        fetch_ahead(scores, id_at[i + lane + tuning::kPlainFetchDistance]);
+      }
+    }
+    for (std::size_t lane = 0; lane < kLanes; ++lane) step(i + lane, group[lane]);
+  }
+  for (; i < count && static_cast<std::uint64_t>(id_at[i]) < size; ++i) {
+    step(i, static_cast<std::uint64_t>(id_at[i]));
+  }
+  return i;
+}
+
+/// Adds one whole number to ids that nobody else touches, where every score and every sum is a whole
+/// number that float32 holds exactly: then subtracting undoes it and nothing need be kept. `good`
+/// says whether all ids were known and in the pool; if not, `take_back` what was done.
+template <bool kAhead>
+std::size_t add_exactly(ScoreTable& table, std::span<const std::int64_t> ids, float delta,
+                        bool& good) {
+  float* const scores = table.scores();
+  float worst[8] = {};  // a removed sample shows as an infinite sum; eight, so that none waits
+  const std::size_t done =
+      for_each_known<kAhead>(table, ids, [&](std::size_t i, std::uint64_t id) {
+        const float now = scores[id] + delta;
+        scores[id] = now;
+        worst[i % 8] = now > worst[i % 8] ? now : worst[i % 8];
+      });
+  good = done == ids.size() &&
+         std::find(std::begin(worst), std::end(worst), kRemovedScore) == std::end(worst);
+  return done;
+}
+
+inline void take_back(ScoreTable& table, std::span<const std::int64_t> ids, float delta) noexcept {
+  for (const std::int64_t id : ids) {
+    if (static_cast<std::uint64_t>(id) < table.size()) table.scores()[id] -= delta;
+  }
+}
+
+/// Changes ids that nobody else touches, keeping in `undo` what the scores were. `good` as above; if
+/// not good, `undo_changes` for what was done.
 ///
-/// One pass, and no look at the pool's bits: at n = 10^6 a separate pass to check ids costs as much
-/// as the updates themselves. A removed sample shows in `undo`, which is in the L1 cache.
-template <class Change>
+/// One pass and no look at the pool's bits: at n = 10^6 a separate pass to check the ids costs as
+/// much as the updates themselves.
+template <bool kAhead, class Change>
 std::size_t apply_logged(ScoreTable& table, std::span<const std::int64_t> ids, Values values,
                          Change change, float* undo, bool& good) {
   float* const scores = table.scores();
-  const std::uint64_t size = table.size();
-  const std::int64_t* const id_at = ids.data();
-  const std::size_t count = ids.size();
-  std::size_t i = 0;
-  const auto one = [&](std::uint64_t id, float value) {
-    const float was = scores[id];
-    undo[i] = was;
-    scores[id] = change(was, value);
-    ++i;
+  const auto apply = [&](auto value_at) {
+    return for_each_known<kAhead>(table, ids, [&](std::size_t i, std::uint64_t id) {
+      const float was = scores[id];
+      undo[i] = was;
+      scores[id] = change(was, value_at(i));
+    });
   };
-  const auto checked_tail = [&] {
-    for (; i < count && static_cast<std::uint64_t>(id_at[i]) < size;) {
-      one(static_cast<std::uint64_t>(id_at[i]), values[i]);
-    }
-  };
-  // Four ids for one range check: the loop is then bound by the cache misses alone.
-  const auto by_four = [&](auto value_at) {
-    while (i + 4 <= count) {
-      const auto a = static_cast<std::uint64_t>(id_at[i]);
-      const auto b = static_cast<std::uint64_t>(id_at[i + 1]);
-      const auto c = static_cast<std::uint64_t>(id_at[i + 2]);
-      const auto d = static_cast<std::uint64_t>(id_at[i + 3]);
-      if ((a >= size) | (b >= size) | (c >= size) | (d >= size)) break;
-      one(a, value_at(i));
-      one(b, value_at(i));
-      one(c, value_at(i));
-      one(d, value_at(i));
-    }
-  };
-  if (values.uniform()) {
-    by_four([all = values.all()](std::size_t) { return all; });
-  } else {
-    by_four([each = values.each()](std::size_t at) { return each[at]; });
-  }
-  checked_tail();
-  good = i == count;
+  const std::size_t done =
+      values.uniform() ? apply([all = values.all()](std::size_t) { return all; })
+                       : apply([each = values.each()](std::size_t i) { return each[i]; });
   std::uint32_t removed = 0;
-  for (std::size_t at = 0; at < i; ++at) {
-    removed |= static_cast<std::uint32_t>(undo[at] == kRemovedScore);
+  for (std::size_t i = 0; i < done; ++i) {
+    removed |= static_cast<std::uint32_t>(undo[i] == kRemovedScore);
   }
-  good &= removed == 0;
-  return i;
+  good = done == ids.size() && removed == 0;
+  return done;
 }
 
 /// Takes back what `apply_logged` did, last first, so that an id given twice ends as it began.

@@ -40,6 +40,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -100,6 +101,8 @@ class BasicIndex {
       }
     }
     refresh_magnitude();
+    whole_.store(std::all_of(scores.begin(), scores.end(),
+                             [](float s) { return std::isnan(s) || s == std::trunc(s); }));
   }
 
   // ---- updates ---------------------------------------------------------------------------------
@@ -113,6 +116,7 @@ class BasicIndex {
     if (magnitude_.fetch_add(growth) + growth > std::numeric_limits<float>::max()) {
       return add_watching_overflow(ids, values);
     }
+    note_whole(values);
     const bool towards = sign() > 0 ? values.lowest() < 0 : values.highest() > 0;
     update(ids, values, Adding{sign()}, towards, threads);
   }
@@ -121,6 +125,7 @@ class BasicIndex {
   void set(Ids ids, Values values, unsigned threads = 0) {
     if (ids.empty()) return;
     raise_magnitude(std::max(std::fabs(values.lowest()), std::fabs(values.highest())));
+    note_whole(values);
     update(ids, values, Setting{sign()}, true, threads);
   }
 
@@ -137,6 +142,7 @@ class BasicIndex {
       mine[id] = mine[id] == kRemovedScore ? mine[id] : inward(scores[id]);
     }
     refresh_magnitude();
+    whole_.store(scores.empty() || Values(scores).whole());
     ordering_.forget();
   }
 
@@ -149,7 +155,8 @@ class BasicIndex {
     const std::size_t first = table_.size();
     table_.grow(scores.size(), 0.0F);
     for (std::size_t i = 0; i < scores.size(); ++i) table_.scores()[first + i] = inward(scores[i]);
-    refresh_magnitude_for(scores);
+    raise_magnitude(largest_of(scores));
+    if (!scores.empty()) note_whole(Values(scores));
     arrived(scores.size(), [&](std::size_t i) { return static_cast<Id>(first + i); });
     return static_cast<std::int64_t>(first);
   }
@@ -163,6 +170,7 @@ class BasicIndex {
     }
     if (!ids.empty()) {
       raise_magnitude(std::max(std::fabs(values.lowest()), std::fabs(values.highest())));
+      note_whole(values);
     }
     arrived(ids.size(), [&](std::size_t i) { return static_cast<Id>(ids[i]); });
   }
@@ -281,6 +289,8 @@ class BasicIndex {
 
  private:
   static constexpr std::size_t kMostSamples = std::numeric_limits<Id>::max() - 1;
+  /// Up to here float32 holds every whole number.
+  static constexpr double kLargestExact = 1 << 24;
 
   /// Holds the gate alone for a scope.
   class Alone {
@@ -361,7 +371,7 @@ class BasicIndex {
     const unsigned workers = worthwhile_workers(ids.size(), threads);
     std::size_t done = 0;
     if (turn.alone() && workers == 1) {
-      done = update_logged(ids, values, change, towards, turn);
+      done = update_undoable(ids, values, change, towards, turn);
       if (done == ids.size()) return;
     } else {
       require_in_pool_by(workers, ids);
@@ -387,35 +397,56 @@ class BasicIndex {
   /// Applies the batch alone and undoes it if an id turns out bad. Stops early, with the rest
   /// checked, if others wait; returns how many were done.
   template <class Change>
-  std::size_t update_logged(Ids ids, Values values, Change change, bool towards, Turn& turn) {
-    float* const undo = undo_log(ids.size());
+  std::size_t update_undoable(Ids ids, Values values, Change change, bool towards, Turn& turn) {
+    const bool exact = std::is_same_v<Change, Adding> && values.uniform() && exactly(values, ids);
+    float* const undo = exact ? nullptr : undo_log(ids.size());
+    const float delta = change(0.0F, values[0]);
+    const auto apply = [&](std::size_t begin, Ids part, bool& good) {
+      const Values part_values = slice(values, begin, part.size());
+      if (exact && far()) return add_exactly<true>(table_, part, delta, good);
+      if (exact) return add_exactly<false>(table_, part, delta, good);
+      if (far()) return apply_logged<true>(table_, part, part_values, change, undo + begin, good);
+      return apply_logged<false>(table_, part, part_values, change, undo + begin, good);
+    };
     std::size_t done = 0;
     bool good = true;
     while (good && done < ids.size()) {
       const std::size_t block = std::min(tuning::kBlockIds, ids.size() - done);
-      done += apply_logged(table_, ids.subspan(done, block), slice(values, done, block), change,
-                           undo + done, good);
+      done += apply(done, ids.subspan(done, block), good);
       if (good && turn.contended()) break;
     }
-    const auto undo_and_throw = [&] {
-      undo_changes(table_, ids.first(done), undo);
-      require_in_pool(table_, ids);
-      throw std::invalid_argument("the ids were changed by another thread during the call");
-    };
-    if (!good) undo_and_throw();
-    if (done < ids.size()) {
-      try {
-        require_in_pool(table_, ids.subspan(done), done);
-      } catch (const std::out_of_range&) {
-        undo_changes(table_, ids.first(done), undo);
-        throw;
+    try {
+      if (!good) {
+        require_in_pool(table_, ids);
+        throw std::invalid_argument("the ids were changed by another thread during the call");
       }
+      if (done < ids.size()) require_in_pool(table_, ids.subspan(done), done);
+    } catch (...) {
+      exact ? take_back(table_, ids.first(done), delta)
+            : undo_changes(table_, ids.first(done), undo);
+      throw;
     }
     if (must_tell(towards)) tell_all(ids.first(done));
     finish_block(done, turn);
     if (done < ids.size()) turn.give_way();
     return done;
   }
+
+  /// Are all scores, and will all sums be, whole numbers that float32 holds exactly?
+  [[nodiscard]] bool exactly(Values values, Ids ids) {
+    if (!whole_.load() || !values.whole()) return false;
+    if (magnitude_.load() > kLargestExact && updates_.load() - refreshed_ >= table_.size()) {
+      // The bound is what the scores could have come to. A look at what they have come to costs
+      // one pass over them, paid for by as many updates.
+      refreshed_ = updates_.load();
+      refresh_magnitude();
+      magnitude_.fetch_add(std::fabs(values.all()) * static_cast<double>(ids.size()));
+    }
+    return magnitude_.load() <= kLargestExact;
+  }
+
+  /// Do the scores lie so far from the core that fetching them ahead pays?
+  [[nodiscard]] bool far() const noexcept { return table_.size() > tuning::kFetchAheadFrom; }
 
   [[nodiscard]] bool must_tell(bool towards) const noexcept {
     const Notice notice = ordering_.notice();
@@ -449,8 +480,8 @@ class BasicIndex {
     const std::uint64_t size = table_.size();
     typename Order::Scratch scratch;
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (i + tuning::kPrefetchAhead < ids.size()) {
-        prefetch(ids[i + tuning::kPrefetchAhead]);
+      if (i + tuning::kAtomicFetchDistance < ids.size()) {
+        fetch_ahead(table_.scores(), ids[i + tuning::kAtomicFetchDistance]);
       }
       const auto id = static_cast<std::uint64_t>(ids[i]);
       if (id >= size) continue;
@@ -461,15 +492,6 @@ class BasicIndex {
       if (every || now < was) ordering_.settle_shared(static_cast<Id>(id), now, scratch);
     }
     ordering_.deliver(scratch);
-  }
-
-  void prefetch(std::int64_t id) const noexcept {
-#if defined(__GNUC__)
-    // An address past the table is harmless to prefetch.
-    __builtin_prefetch(table_.scores() + static_cast<std::uint32_t>(id), 1);
-#else
-    static_cast<void>(id);
-#endif
   }
 
   /// Alone, with workers: each has the ids of its own cache lines, in the order of the batch, so
@@ -563,7 +585,7 @@ class BasicIndex {
     require_in_pool(table_, ids);
     float* const undo = undo_log(ids.size());
     bool good = true;
-    const std::size_t done = apply_logged(table_, ids, values, Adding{sign()}, undo, good);
+    const std::size_t done = apply_logged<false>(table_, ids, values, Adding{sign()}, undo, good);
     for (std::size_t i = 0; i < done; ++i) {
       const auto id = static_cast<std::uint64_t>(ids[i]);
       if (id < table_.size() && std::isfinite(table_.scores()[id])) continue;
@@ -693,17 +715,20 @@ class BasicIndex {
   }
 
   void refresh_magnitude() noexcept {
-    magnitude_.store(0.0);
-    refresh_magnitude_for({table_.scores(), table_.size()});
+    magnitude_.store(largest_of({table_.scores(), table_.size()}));
   }
 
-  void refresh_magnitude_for(std::span<const float> scores) noexcept {
+  static float largest_of(std::span<const float> scores) noexcept {
     float largest = 0.0F;
     for (const float score : scores) {
       const float size = std::fabs(score);
       largest = size > largest && size != kRemovedScore ? size : largest;
     }
-    raise_magnitude(largest);
+    return largest;
+  }
+
+  void note_whole(Values values) noexcept {
+    if (whole_.load() && !values.whole()) whole_.store(false);
   }
 
   [[nodiscard]] std::size_t bytes() const noexcept {
@@ -734,9 +759,12 @@ class BasicIndex {
   /// At least as large as any score in the pool could be by now, in absolute value: while it is in
   /// float's range, no sum can have left it.
   std::atomic<double> magnitude_{0.0};
+  /// Every score in the pool is a whole number (never wrongly true).
+  std::atomic<bool> whole_{true};
   std::atomic<std::uint64_t> updates_{0};
 
   // Alone only:
+  std::uint64_t refreshed_ = 0;  // updates_ when magnitude_ was last looked up
   std::unique_ptr<float[]> undo_;
   std::size_t undo_size_ = 0;
   std::vector<Id> split_raw_, split_ids_;               // [block] as given; by owner

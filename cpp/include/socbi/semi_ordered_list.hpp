@@ -57,10 +57,10 @@ struct ListCounters {
 
 /// What one thread has filed since it last delivered: it keeps this to itself while it works.
 struct Outbox {
-  bool alone = false;           ///< no other thread files: locks can be left out
-  std::vector<Id> queued;       ///< for the list's inbox
-  std::vector<Place> overfull;  ///< nodes seen over their capacity
-  std::size_t appended = 0;     ///< ids appended to nodes
+  bool alone = false;              ///< no other thread files: locks can be left out
+  std::vector<Id> queued = {};     ///< for the list's inbox
+  std::vector<Place> overfull = {};///< nodes seen over their capacity
+  std::size_t appended = 0;        ///< ids appended to nodes
 };
 
 class SemiOrderedList {

@@ -42,10 +42,13 @@ enum class Settled : std::uint8_t { kMoved, kHandedOver, kQueued };
 template <template <class> class Ref>
 class UpdateProtocol {
  public:
+  // Scores and sums handed in are finite: the door refuses what is not (+infinity would be a removal
+  // that nobody counts, NaN would never compare equal).
+
   /// Adds to a score; returns what it was. A removed sample stays removed.
   static float add(Ref<float> score, float delta) {
     float was = score.load();
-    while (!score.compare_exchange_weak(was, was + delta)) {
+    while (was != kRemovedScore && !score.compare_exchange_weak(was, was + delta)) {
     }
     return was;
   }

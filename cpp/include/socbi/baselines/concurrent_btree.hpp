@@ -23,7 +23,11 @@
 //   - It waits: a thread stopped while it holds a leaf stalls those who want that leaf (they yield).
 //   - Memory is given back by clear() and by the destructor only.
 //   - size() beside writers is a sum over stripes, not a snapshot; at rest it is exact.
-//   - MEASURED_CAVEAT
+//   - Numbers (AMD EPYC 9005, g++ 12 -O3, medians): the pair erase + insert of random keys takes about
+//     105 / 190 / 550 ns alone and 140 / 260 / 750 ns in the concurrent case on one thread, n = 10^5 / 10^6 /
+//     10^7; absl::btree_set in the same runs takes 185 / 300 / 800 ns. Memory: 10 bytes a key after
+//     bulk_load, 15 to 18 once every key has been replaced a few times.
+//   - Threads that write neighbouring keys meet in one leaf, and there they take turns.
 //
 // Use.
 //     socbi::baselines::ConcurrentBTree tree;
@@ -408,7 +412,7 @@ class Loan {
 
 }  // namespace concurrent_btree_detail
 
-// kLeafKeys and kInnerKeys: capacities. SIZES_COMMENT
+// kLeafKeys and kInnerKeys: how many keys a node holds at most; ConcurrentBTree below has the tuned sizes.
 // Tests use tiny nodes so that splits and merges are common, and an allocator that fails on demand
 // (default-constructible, stateless).
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator = std::allocator<std::byte>>
@@ -473,7 +477,10 @@ class BasicConcurrentBTree {
   // kMin and kMerge. Below a quarter a node is merged with a neighbour if together they fill no more than
   // three quarters, else the two share evenly. Wide apart, so that a node that was just split, merged or
   // shared can take or lose an eighth of its capacity before it is touched again. Why not free-at-empty,
-  // which needs no neighbour: FILL_MEASURED
+  // which needs no neighbour: with it random erase +
+  // insert lets the leaves run ever emptier (n = 200,000, each key replaced 20 times: 20.0 bytes a key and
+  // growing, against 17.9 and steady), and every cache miss then brings fewer keys. Limits of 3/8 and 7/8
+  // hold 16.0 bytes a key, and were not faster.
   struct alignas(64) Leaf : Node {
     static constexpr std::size_t kCapacity = kLeafKeys;
     static constexpr std::size_t kMin = kCapacity / 4;
@@ -493,6 +500,8 @@ class BasicConcurrentBTree {
     std::array<std::uint64_t, kCapacity> keys{};   // ascending, then padding; guarded by version
     std::array<Node*, kCapacity + 1> children{};   // count + 1 in use; guarded by version
   };
+  static_assert(kLeafKeys != 62 || (sizeof(Leaf) == 512 && (kInnerKeys != 62 || sizeof(Inner) == 1024)),
+                "the tuned sizes fill whole cache lines; a new field costs a key or another line: measure");
   static_assert(kLeafKeys >= 4 && kInnerKeys >= 4, "a quarter must be at least one key");
   static_assert(Leaf::kMerge <= Leaf::kCapacity && Inner::kMerge <= Inner::kCapacity, "a merged node must fit");
   static_assert((Leaf::kMerge + 1) / 2 > Leaf::kMin && Inner::kMerge / 2 > Inner::kMin,
@@ -503,7 +512,7 @@ class BasicConcurrentBTree {
     Node* node = nullptr;     // guarded by version
     std::uint32_t level = 0;  // of node; 0 is a leaf; guarded by version
   };
-  struct alignas(64) Stripe {
+  struct alignas(128) Stripe {
     std::atomic<std::int64_t> keys{0};  // inserted less erased by the threads of this stripe
   };
   using LeafPool = concurrent_btree_detail::NodePool<Leaf, Allocator>;
@@ -618,8 +627,8 @@ class BasicConcurrentBTree {
   std::string check_below(const Node* node, std::uint32_t level, const std::uint64_t* above,
                           std::uint64_t most, Census& census) const;
 
-  // One cache line each, so that 20 threads do not share a counter. More threads than stripes are
-  // right, only slower.
+  // For 20 to 32 threads, a pair of cache lines each (processors fetch lines in pairs): a single counter
+  // would be the one word that all writers fight for. More threads than stripes are right, only slower.
   static constexpr std::size_t kStripes = 32;
 
   Root root_;
@@ -629,6 +638,10 @@ class BasicConcurrentBTree {
   InnerPool inners_;
 };
 
+// Sized for random erase + insert at n = 10^5 to 10^7, on one thread and on several: with the 16 bytes of
+// version and count, 62 keys make a leaf of 8 cache lines and an inner node of 16. Leaves of 30 keys were up
+// to 1.1 times slower; 94 and 126 were no faster, move more keys per write and let more threads meet in a
+// leaf. Inner nodes of 126 keys made no difference.
 using ConcurrentBTree = BasicConcurrentBTree<62, 62>;
 
 // ---------------------------------------------------------------------------------------------------
