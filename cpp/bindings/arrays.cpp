@@ -7,7 +7,9 @@ namespace socbi::bindings {
 
 namespace {
 
-std::string dtype_name(const py::array& array) { return py::str(py::dtype(array.dtype())); }
+std::string dtype_name(const py::array& array) {
+  return py::str(py::dtype(array.dtype()));
+}
 
 /// Anything numpy can make an array of.
 py::array as_array(const py::object& value, const char* name) {
@@ -37,10 +39,10 @@ IdArgument::IdArgument(const py::object& ids) : array_(as_array(ids, "ids")) {
   require_one_dimension(array_, "ids");
   const char kind = array_.dtype().kind();
   if (kind != 'i' && kind != 'u' && array_.size() != 0) {
-    throw InvalidType(
-        kind == 'b' ? "ids must be integers, got a boolean mask; use numpy.flatnonzero(mask)"
-                    : "ids must be integers, got dtype " + dtype_name(array_) +
-                          "; convert with .astype(numpy.int64) if they are whole");
+    throw InvalidType(kind == 'b'
+                          ? "ids must be integers, got a boolean mask; use numpy.flatnonzero(mask)"
+                          : "ids must be integers, got dtype " + dtype_name(array_) +
+                                "; convert with .astype(numpy.int64) if they are whole");
   }
   if (kind == 'u' && array_.itemsize() == 8) {
     // What int64 cannot hold would come out negative and be named wrongly.
@@ -94,8 +96,8 @@ ValueArgument::ValueArgument(const py::object& values, const char* name, std::si
   }
   py::array array = as_array(values, name);
   const bool single = array.ndim() == 0;
-  each_ = std::make_unique<ScoreArgument>(single ? py::object(array.attr("reshape")(1)) : array,
-                                          name);
+  each_ =
+      std::make_unique<ScoreArgument>(single ? py::object(array.attr("reshape")(1)) : array, name);
   if (single) {
     values_ = Values(each_->span()[0]);
     return;

@@ -143,9 +143,8 @@ void register_index_class(py::module_& module, const char* name) {
           },
           py::arg("n"), "The score of the n-th best.")
       .def(
-          "scores", [](const Index& self) {
-            return to_array(without_gil([&] { return self.scores(); }));
-          },
+          "scores",
+          [](const Index& self) { return to_array(without_gil([&] { return self.scores(); })); },
           "Every score by id.")
       .def(
           "scores_of",
@@ -155,7 +154,8 @@ void register_index_class(py::module_& module, const char* name) {
           },
           py::arg("ids"), "The scores of some ids.")
       .def(
-          "ids", [](const Index& self) { return to_array(without_gil([&] { return self.ids(); })); },
+          "ids",
+          [](const Index& self) { return to_array(without_gil([&] { return self.ids(); })); },
           "The ids in the pool.")
       .def("__len__", &Index::size)
       .def(

@@ -38,6 +38,8 @@ void translate(std::exception_ptr thrown) {
 
 }  // namespace
 
-void register_errors() { pybind11::register_local_exception_translator(&translate); }
+void register_errors() {
+  pybind11::register_local_exception_translator(&translate);
+}
 
 }  // namespace socbi::bindings

@@ -1,6 +1,6 @@
-// Tests of socbi/baselines/concurrent_btree.hpp: against std::set on one thread, and with an exact oracle
-// on several. Tiny nodes make splits, merges and root changes common. All seeds are fixed and are
-// printed when a test fails.
+// Tests of socbi/baselines/concurrent_btree.hpp: against std::set on one thread, and with an exact
+// oracle on several. Tiny nodes make splits, merges and root changes common. All seeds are fixed
+// and are printed when a test fails.
 
 #include <doctest/doctest.h>
 
@@ -51,7 +51,9 @@ struct FaultyAllocator {
     AllocationFaults::on_allocation();
     return std::allocator<T>().allocate(count);
   }
-  void deallocate(T* memory, std::size_t count) noexcept { std::allocator<T>().deallocate(memory, count); }
+  void deallocate(T* memory, std::size_t count) noexcept {
+    std::allocator<T>().deallocate(memory, count);
+  }
   friend bool operator==(const FaultyAllocator&, const FaultyAllocator&) { return true; }
 };
 
@@ -94,7 +96,8 @@ void compare_with_set(unsigned seed, Key range, int steps) {
   for (int step = 0; step < steps; ++step) {
     if (step % 400 == 0) bias = bias == 70 ? 30 : 70;
     Key key = random() % range;
-    if (random() % 64 == 0) key = std::numeric_limits<Key>::max() - random() % 2;  // the padding value is a key, too
+    if (random() % 64 == 0)
+      key = std::numeric_limits<Key>::max() - random() % 2;  // the padding value is a key, too
     if (static_cast<int>(random() % 100) < bias) {
       REQUIRE(tree.template insert<kConcurrent>(key) == reference.insert(key).second);
     } else {
@@ -123,9 +126,10 @@ void run_together(unsigned threads, Body body) {
   for (std::thread& worker : workers) worker.join();
 }
 
-// Each key belongs to one thread (key % threads), so every answer is known. The keys of all threads are
-// neighbours, so the threads meet in every leaf. Keys with (key / threads) % 8 == 0 are never erased, and
-// all threads look for them. `Faults`: insert may throw, and then must have done nothing.
+// Each key belongs to one thread (key % threads), so every answer is known. The keys of all threads
+// are neighbours, so the threads meet in every leaf. Keys with (key / threads) % 8 == 0 are never
+// erased, and all threads look for them. `Faults`: insert may throw, and then must have done
+// nothing.
 template <class Tree, bool kFaults = false>
 void stress_owned_keys(unsigned seed, unsigned threads, Key range, int steps) {
   CAPTURE(seed);
@@ -154,7 +158,8 @@ void stress_owned_keys(unsigned seed, unsigned threads, Key range, int steps) {
         try {
           const bool inserting = growing == (random() % 8 != 0);
           const bool expected = inserting ? present[key] == 0 : present[key] == 1;
-          const bool done = inserting ? tree.template insert<true>(key) : tree.template erase<true>(key);
+          const bool done =
+              inserting ? tree.template insert<true>(key) : tree.template erase<true>(key);
           if (done != expected) ++wrong_answers;
           present[key] = inserting ? 1 : 0;
         } catch (const std::bad_alloc&) {
@@ -234,15 +239,16 @@ TEST_CASE("concurrent_btree: random operations agree with std::set") {
   }
 }
 
-TEST_CASE_TEMPLATE("concurrent_btree: bulk_load of every small size, then use", Tree, TinyTree, SmallTree,
-                   GroupedTree) {
+TEST_CASE_TEMPLATE("concurrent_btree: bulk_load of every small size, then use", Tree, TinyTree,
+                   SmallTree, GroupedTree) {
   Tree tree;  // loaded again and again: the old content must go, its nodes must be used again
   for (std::size_t count = 0; count < 300; ++count) {
     CAPTURE(count);
     const std::vector<Key> keys = arithmetic_keys(count, 3);
     tree.bulk_load(keys);
     require_same(tree, keys);
-    for (Key key = 0; key < 3 * count; key += 7) REQUIRE(tree.template insert<false>(key) == (key % 3 != 0));
+    for (Key key = 0; key < 3 * count; key += 7)
+      REQUIRE(tree.template insert<false>(key) == (key % 3 != 0));
     REQUIRE(tree.check() == "");
   }
 }
@@ -257,15 +263,16 @@ TEST_CASE("concurrent_btree: bulk_load around full levels of the real node sizes
       require_same(tree, keys);
     }
   }
-  const double bytes_per_key = static_cast<double>(tree.nbytes()) / static_cast<double>(tree.size());
+  const double bytes_per_key =
+      static_cast<double>(tree.nbytes()) / static_cast<double>(tree.size());
   CHECK(bytes_per_key < 8 * 1.35);  // 90% full, inner nodes, the free list's room
   tree.bulk_load({});
   CHECK(tree.empty());
   CHECK(tree.nbytes() == sizeof(tree));
 }
 
-TEST_CASE_TEMPLATE("concurrent_btree: ascending and descending insertion, drain, refill", Tree, TinyTree,
-                   SmallTree, ConcurrentBTree) {
+TEST_CASE_TEMPLATE("concurrent_btree: ascending and descending insertion, drain, refill", Tree,
+                   TinyTree, SmallTree, ConcurrentBTree) {
   constexpr Key kCount = 3000;
   Tree tree;
   for (int round = 0; round < 2; ++round) {
@@ -284,7 +291,8 @@ TEST_CASE_TEMPLATE("concurrent_btree: ascending and descending insertion, drain,
     for (Key key = kCount; key > 0; --key) REQUIRE(tree.template insert<true>(key - 1));
     require_same(tree, arithmetic_keys(kCount, 1));
     CHECK(tree.nbytes() <= full_bytes + full_bytes / 4);  // the nodes were used again
-    for (Key key = kCount; key > 0; --key) REQUIRE(tree.template erase<false>(key - 1));  // from the large end
+    for (Key key = kCount; key > 0; --key)
+      REQUIRE(tree.template erase<false>(key - 1));  // from the large end
     CHECK(tree.empty());
   }
   tree.clear();

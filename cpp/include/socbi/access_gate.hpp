@@ -15,8 +15,8 @@
 //   ...
 //   if (gate.contended()) gate.let_others_in();          // alone -> shared, at a block boundary
 //
-// Whoever destroys the gate must have seen every holder return from leaving it: a leaver still touches
-// it after it has let the next one in.
+// Whoever destroys the gate must have seen every holder return from leaving it: a leaver still
+// touches it after it has let the next one in.
 //
 // The atomic type is a parameter so that tests can run every interleaving. All operations are
 // sequentially consistent, the default: the gate is entered once a call or a block, not once an

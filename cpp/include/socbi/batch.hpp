@@ -29,11 +29,14 @@ class Values {
   [[nodiscard]] bool uniform() const noexcept { return each_ == nullptr; }
   [[nodiscard]] float all() const noexcept { return all_; }
   [[nodiscard]] const float* each() const noexcept { return each_; }
-  [[nodiscard]] float operator[](std::size_t i) const noexcept { return uniform() ? all_ : each_[i]; }
+  [[nodiscard]] float operator[](std::size_t i) const noexcept {
+    return uniform() ? all_ : each_[i];
+  }
 
   [[nodiscard]] bool whole() const noexcept {
-    return uniform() ? all_ == std::trunc(all_)
-                     : std::all_of(each_, each_ + size_, [](float v) { return v == std::trunc(v); });
+    return uniform()
+               ? all_ == std::trunc(all_)
+               : std::all_of(each_, each_ + size_, [](float v) { return v == std::trunc(v); });
   }
   [[nodiscard]] float lowest() const noexcept {
     float lowest = (*this)[0];
@@ -104,9 +107,9 @@ inline void require_in_pool(const ScoreTable& table, std::span<const std::int64_
   }
 }
 
-/// Calls step(position, id) for each id in turn and stops at the first that is out of range; returns
-/// how many were done. Eight ids share one range check, so that the loop is bound by its cache
-/// misses alone; `kAhead` fetches scores ahead, which pays where they lie far from the core.
+/// Calls step(position, id) for each id in turn and stops at the first that is out of range;
+/// returns how many were done. Eight ids share one range check, so that the loop is bound by its
+/// cache misses alone; `kAhead` fetches scores ahead, which pays where they lie far from the core.
 template <bool kAhead, class Step>
 std::size_t for_each_known(const ScoreTable& table, std::span<const std::int64_t> ids, Step step) {
   constexpr std::size_t kLanes = 8;
@@ -137,20 +140,19 @@ std::size_t for_each_known(const ScoreTable& table, std::span<const std::int64_t
   return i;
 }
 
-/// Adds one whole number to ids that nobody else touches, where every score and every sum is a whole
-/// number that float32 holds exactly: then subtracting undoes it and nothing need be kept. `good`
-/// says whether all ids were known and in the pool; if not, `take_back` what was done.
+/// Adds one whole number to ids that nobody else touches, where every score and every sum is a
+/// whole number that float32 holds exactly: then subtracting undoes it and nothing need be kept.
+/// `good` says whether all ids were known and in the pool; if not, `take_back` what was done.
 template <bool kAhead>
 std::size_t add_exactly(ScoreTable& table, std::span<const std::int64_t> ids, float delta,
                         bool& good) {
   float* const scores = table.scores();
   float worst[8] = {};  // a removed sample shows as an infinite sum; eight, so that none waits
-  const std::size_t done =
-      for_each_known<kAhead>(table, ids, [&](std::size_t i, std::uint64_t id) {
-        const float now = scores[id] + delta;
-        scores[id] = now;
-        worst[i % 8] = now > worst[i % 8] ? now : worst[i % 8];
-      });
+  const std::size_t done = for_each_known<kAhead>(table, ids, [&](std::size_t i, std::uint64_t id) {
+    const float now = scores[id] + delta;
+    scores[id] = now;
+    worst[i % 8] = now > worst[i % 8] ? now : worst[i % 8];
+  });
   good = done == ids.size() &&
          std::find(std::begin(worst), std::end(worst), kRemovedScore) == std::end(worst);
   return done;
@@ -162,8 +164,8 @@ inline void take_back(ScoreTable& table, std::span<const std::int64_t> ids, floa
   }
 }
 
-/// Changes ids that nobody else touches, keeping in `undo` what the scores were. `good` as above; if
-/// not good, `undo_changes` for what was done.
+/// Changes ids that nobody else touches, keeping in `undo` what the scores were. `good` as above;
+/// if not good, `undo_changes` for what was done.
 ///
 /// One pass and no look at the pool's bits: at n = 10^6 a separate pass to check the ids costs as
 /// much as the updates themselves.
@@ -178,9 +180,9 @@ std::size_t apply_logged(ScoreTable& table, std::span<const std::int64_t> ids, V
       scores[id] = change(was, value_at(i));
     });
   };
-  const std::size_t done =
-      values.uniform() ? apply([all = values.all()](std::size_t) { return all; })
-                       : apply([each = values.each()](std::size_t i) { return each[i]; });
+  const std::size_t done = values.uniform()
+                               ? apply([all = values.all()](std::size_t) { return all; })
+                               : apply([each = values.each()](std::size_t i) { return each[i]; });
   std::uint32_t removed = 0;
   for (std::size_t i = 0; i < done; ++i) {
     removed |= static_cast<std::uint32_t>(undo[i] == kRemovedScore);

@@ -40,9 +40,9 @@ class NoSuchRank : public std::out_of_range {
  public:
   NoSuchRank(std::size_t rank, std::size_t alive)
       : std::out_of_range("rank " + std::to_string(rank) + " does not exist: " +
-                          (alive == 0 ? std::string("the pool is empty")
-                                      : "ranks run from 1, the best, to " + std::to_string(alive))) {
-  }
+                          (alive == 0
+                               ? std::string("the pool is empty")
+                               : "ranks run from 1, the best, to " + std::to_string(alive))) {}
 };
 
 /// A sum that left the range of a 32-bit float.

@@ -1,8 +1,8 @@
 // The first part of the semi-ordered list: the samples that will be asked for next, sorted.
 //
-// A sorted run, consumed from its head, and beside it a heap of the keys that joined later. An entry
-// is the key a sample was filed with; whether the sample still has that key is for the caller to
-// look up. Needs the access gate held alone.
+// A sorted run, consumed from its head, and beside it a heap of the keys that joined later. An
+// entry is the key a sample was filed with; whether the sample still has that key is for the caller
+// to look up. Needs the access gate held alone.
 #pragma once
 
 #include <algorithm>

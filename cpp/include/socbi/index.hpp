@@ -67,7 +67,8 @@ struct IndexOptions {
   Refile refile = Refile::kLazy;
   std::size_t node_capacity = 0;  ///< 0: 256 where nodes are uniform, else by what is asked for
   std::size_t growth = 0;         ///< 0: 16 if lazy, 1 (uniform, the paper's) if eager
-  unsigned threads = 0;           ///< 0: all cores
+  unsigned threads = 0;           ///< most threads of one call; 0: all cores
+  unsigned cores = 0;             ///< never more threads than this; 0: as the system says
 };
 
 /// What a retrieval gives: best first, both of the same length.
@@ -195,7 +196,8 @@ class BasicIndex {
   /// The same, and removed: each id goes to exactly one caller.
   [[nodiscard]] Best pop(std::size_t wanted) { return retrieve(wanted, true); }
 
-  /// The score of the `rank`-th best; rank 1 is the best. Throws NoSuchRank if there are fewer. Costs what top(rank) does for a small rank, one pass over the scores for a large one.
+  /// The score of the `rank`-th best; rank 1 is the best. Throws NoSuchRank if there are fewer.
+  /// Costs what top(rank) does for a small rank, one pass over the scores for a large one.
   [[nodiscard]] float rank_score(std::size_t rank) {
     const Alone alone(gate_);
     if (rank == 0 || rank > table_.alive()) throw NoSuchRank(rank, table_.alive());
@@ -368,7 +370,7 @@ class BasicIndex {
       turn.insist();
       ordering_.prepare();
     }
-    const unsigned workers = worthwhile_workers(ids.size(), threads);
+    const unsigned workers = worthwhile_workers(ids.size(), threads, must_tell(towards));
     std::size_t done = 0;
     if (turn.alone() && workers == 1) {
       done = update_undoable(ids, values, change, towards, turn);
@@ -378,9 +380,9 @@ class BasicIndex {
     }
     // From here on nothing can fail: a sample removed meanwhile is passed over.
     while (done < ids.size()) {
-      const std::size_t block = std::min(ids.size() - done, turn.alone() && workers > 1
-                                                                ? tuning::kParallelBlockIds
-                                                                : tuning::kBlockIds);
+      const std::size_t block =
+          std::min(ids.size() - done,
+                   turn.alone() && workers > 1 ? tuning::kParallelBlockIds : tuning::kBlockIds);
       const Ids part = ids.subspan(done, block);
       const Values part_values = slice(values, done, block);
       if (!turn.alone()) {
@@ -510,7 +512,7 @@ class BasicIndex {
       all_split.arrive_and_wait();
       typename Order::Scratch scratch;
       for (unsigned share = 0; share < parts; ++share) {
-        const std::size_t* const begins = split_begins_.data() + share * (parts + 1);
+        const std::size_t* const begins = split_lane(share, parts);
         for (std::size_t at = begins[worker]; at < begins[worker + 1]; ++at) {
           const Id id = split_ids_[at];
           const float value = values.uniform() ? values.all() : split_values_[at];
@@ -529,7 +531,8 @@ class BasicIndex {
     const std::size_t begin = ids.size() * share / parts;
     const std::size_t end = ids.size() * (share + 1) / parts;
     const std::uint64_t size = table_.size();
-    std::size_t* const begins = split_begins_.data() + share * (parts + 1);
+    std::size_t* const begins = split_lane(share, parts);
+    std::size_t* const next = begins + parts + 1;
     std::fill(begins, begins + parts + 1, std::size_t{0});
     const auto owner = [parts](std::uint64_t id) {
       const auto line = static_cast<std::uint32_t>(id >> tuning::kScoresPerLineLog2);
@@ -547,13 +550,22 @@ class BasicIndex {
     }
     begins[0] = begin;
     for (unsigned part = 0; part < parts; ++part) begins[part + 1] += begins[part];
-    std::vector<std::size_t>& next = split_next_[share];
-    std::copy(begins, begins + parts, next.begin());
+    std::copy(begins, begins + parts, next);
     for (std::size_t i = begin; i < kept; ++i) {
       const std::size_t at = next[owner(split_raw_[i])]++;
       split_ids_[at] = split_raw_[i];
       if (!values.uniform()) split_values_[at] = split_raw_values_[i];
     }
+  }
+
+  /// Where a share's runs begin, [parts + 1], and the next free place of each, [parts]. A cache
+  /// line of nothing lies between two shares: without it the workers' counters would share lines,
+  /// and the split would take ten times as long.
+  [[nodiscard]] std::size_t* split_lane(unsigned share, unsigned parts) noexcept {
+    return split_lanes_.data() + share * split_stride(parts);
+  }
+  [[nodiscard]] static std::size_t split_stride(unsigned parts) noexcept {
+    return std::size_t{2} * parts + 1 + 64 / sizeof(std::size_t);
   }
 
   [[nodiscard]] bool reserve_split(std::size_t count, unsigned parts, bool uniform) noexcept {
@@ -562,9 +574,7 @@ class BasicIndex {
       split_raw_.resize(count);
       split_values_.resize(uniform ? 0 : count);
       split_raw_values_.resize(uniform ? 0 : count);
-      split_begins_.resize(std::size_t{parts} * (parts + 1));
-      split_next_.resize(parts);
-      for (auto& next : split_next_) next.resize(parts);
+      split_lanes_.resize(parts * split_stride(parts));
       return true;
     } catch (const std::bad_alloc&) {
       return false;
@@ -600,10 +610,14 @@ class BasicIndex {
     if (ordering_.wants_upkeep()) ordering_.upkeep();
   }
 
-  [[nodiscard]] unsigned worthwhile_workers(std::size_t count, unsigned threads) const noexcept {
-    const std::size_t most = threads == 0 ? options_.threads : threads;
-    return static_cast<unsigned>(
-        std::clamp<std::size_t>(count / tuning::kIdsPerWorker, 1, std::max<std::size_t>(most, 1)));
+  /// How many threads the batch gains from; 1 is the calling thread alone.
+  [[nodiscard]] unsigned worthwhile_workers(std::size_t count, unsigned threads,
+                                            bool moving) const noexcept {
+    const std::size_t most = std::min(threads == 0 ? options_.threads : threads, options_.cores);
+    const std::size_t each = moving ? tuning::kMovesPerWorker : tuning::kIdsPerWorker;
+    const std::size_t least = moving ? 2 : tuning::kWorkersThatPay;
+    const std::size_t workers = std::min(most, count / each);
+    return workers < least ? 1U : static_cast<unsigned>(workers);
   }
 
   void require_in_pool_by(unsigned workers, Ids ids) {
@@ -663,7 +677,8 @@ class BasicIndex {
       const auto id = static_cast<std::uint64_t>(ids[i]);
       if (id >= table_.size()) throw UnknownId(i, ids[i], table_.size());
       if (table_.in_pool(static_cast<Id>(id))) {
-        throw PresentId(i, ids[i], "is in the pool already; change its score with set(ids, scores)");
+        throw PresentId(i, ids[i],
+                        "is in the pool already; change its score with set(ids, scores)");
       }
     }
     require_distinct(ids);
@@ -738,7 +753,8 @@ class BasicIndex {
   }
 
   static IndexOptions resolved(IndexOptions options) {
-    if (options.threads == 0) options.threads = std::max(1U, std::thread::hardware_concurrency());
+    if (options.cores == 0) options.cores = std::max(1U, std::thread::hardware_concurrency());
+    if (options.threads == 0) options.threads = options.cores;
     if (options.growth == 0) {
       options.growth = options.refile == Refile::kEager ? 1 : tuning::kGrowth;
     }
@@ -769,8 +785,7 @@ class BasicIndex {
   std::size_t undo_size_ = 0;
   std::vector<Id> split_raw_, split_ids_;               // [block] as given; by owner
   std::vector<float> split_raw_values_, split_values_;  // [block] likewise
-  std::vector<std::size_t> split_begins_;               // [parts, parts + 1]
-  std::vector<std::vector<std::size_t>> split_next_;    // [parts][parts]
+  std::vector<std::size_t> split_lanes_;                // [parts, split_stride]
 };
 
 using SemiOrderedIndex = BasicIndex<SemiOrdering>;

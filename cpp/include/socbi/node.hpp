@@ -46,7 +46,8 @@ static_assert(sizeof(Node) <= 104);
 class NodeLock {
  public:
   NodeLock(Node& node, bool alone) noexcept : word_(node.lock), alone_(alone) {
-    while (!alone_ && word_.exchange(1, std::memory_order_acquire) != 0) {  // pairs with the release below
+    while (!alone_ &&
+           word_.exchange(1, std::memory_order_acquire) != 0) {  // pairs with the release below
       word_.wait(1, std::memory_order_relaxed);
     }
   }

@@ -1,7 +1,7 @@
 // What index.hpp asks of an ordering: the words both speak.
 //
-// The semi-ordered index and its rivals (baselines/) are one BasicIndex over different orderings, so
-// that they have the same calls, the same checks and the same total order, and differ in nothing
+// The semi-ordered index and its rivals (baselines/) are one BasicIndex over different orderings,
+// so that they have the same calls, the same checks and the same total order, and differ in nothing
 // but how they find the best.
 #pragma once
 
@@ -34,8 +34,8 @@ struct OrderingOptions {
 /// Names and numbers for `stats()`, in the order to be shown.
 using Stats = std::vector<std::pair<std::string, std::uint64_t>>;
 
-/// `Scratch` is what one thread keeps to itself while it works; its first member `alone` says that no
-/// other thread is inside.
+/// `Scratch` is what one thread keeps to itself while it works; its first member `alone` says that
+/// no other thread is inside.
 template <class T>
 concept Ordering = requires(T ordering, const T& fixed, typename T::Scratch& scratch, Id id,
                             float score, std::vector<Key>& out, Stats& stats) {

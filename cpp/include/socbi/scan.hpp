@@ -6,7 +6,8 @@
 //
 //   std::vector<Key> keys;
 //   Key bound = collect_smallest(table, order, 128, keys);
-//   // keys: exactly the samples with a key below bound, unsorted, at least 128 if there are so many
+//   // keys: exactly the samples with a key below bound, unsorted, at least 128 if there are so
+//   many
 #pragma once
 
 #include <algorithm>
@@ -24,8 +25,8 @@ namespace socbi {
 
 namespace detail {
 
-/// Appends the keys below `bound`. The inner test runs on bare scores, 64 at a time, and most blocks
-/// end there; only a block with a candidate computes keys.
+/// Appends the keys below `bound`. The inner test runs on bare scores, 64 at a time, and most
+/// blocks end there; only a block with a candidate computes keys.
 inline void collect_below(const ScoreTable& table, const TotalOrder& order, Key bound,
                           std::vector<Key>& out) {
   constexpr std::size_t kBlock = 64;
@@ -37,7 +38,8 @@ inline void collect_below(const ScoreTable& table, const TotalOrder& order, Key 
   for (std::size_t begin = 0; begin < size; begin += kBlock) {
     const std::size_t end = std::min(size, begin + kBlock);
     std::uint32_t any = 0;
-    for (std::size_t i = begin; i < end; ++i) any |= static_cast<std::uint32_t>(scores[i] <= highest);
+    for (std::size_t i = begin; i < end; ++i)
+      any |= static_cast<std::uint32_t>(scores[i] <= highest);
     if (any == 0) continue;
     std::size_t count = 0;
     for (std::size_t i = begin; i < end; ++i) {

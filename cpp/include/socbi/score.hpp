@@ -63,7 +63,9 @@ class TotalOrder {
     return from_ordered_bits(static_cast<std::uint32_t>(key >> 32));
   }
 
-  [[nodiscard]] std::uint32_t tie(Id id) const noexcept { return ties_ == Ties::kId ? id : mix(id); }
+  [[nodiscard]] std::uint32_t tie(Id id) const noexcept {
+    return ties_ == Ties::kId ? id : mix(id);
+  }
 
  private:
   // The permutation: three odd multipliers (fractions of the golden ratio and of the roots of 3

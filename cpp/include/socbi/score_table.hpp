@@ -126,10 +126,10 @@ class ScoreTable {
                     std::atomic_ref<std::uint64_t>::is_always_lock_free,
                 "the protocol needs atomic words that are not locks in disguise");
 
-  std::vector<float> scores_;         // [size]; shared: std::atomic_ref, sequentially consistent
-  std::vector<Place> places_;         // [size]; shared: std::atomic_ref, sequentially consistent
-  std::vector<std::uint64_t> bits_;   // [size / 64]; written by atomic fetch_and, read relaxed: a
-                                      // reader that misses a concurrent removal adds to +infinity
+  std::vector<float> scores_;        // [size]; shared: std::atomic_ref, sequentially consistent
+  std::vector<Place> places_;        // [size]; shared: std::atomic_ref, sequentially consistent
+  std::vector<std::uint64_t> bits_;  // [size / 64]; written by atomic fetch_and, read relaxed: a
+                                     // reader that misses a concurrent removal adds to +infinity
   std::atomic<std::size_t> alive_{0};
   std::size_t reserved_ = 0;
 };

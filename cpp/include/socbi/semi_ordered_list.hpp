@@ -5,8 +5,9 @@
 //
 //     front          node          node                 node                        unlisted
 //     sorted run     unsorted      unsorted             unsorted                    (no ids stored)
-//   [ best ........ | 4N ........ | 64N .............. | 1024N ................... | the rest of the pool ]
-//   0            lower         lower                lower                        rest bound      +inf
+//   [ best ........ | 4N ........ | 64N .............. | 1024N ................... | the rest of
+//   the pool ] 0            lower         lower                lower                        rest
+//   bound      +inf
 //
 // - The *front* is sorted; retrieval takes from it. When it runs out, the first node becomes the
 //   front, after a cut if it is large (the incremental quicksort idea).
@@ -57,10 +58,10 @@ struct ListCounters {
 
 /// What one thread has filed since it last delivered: it keeps this to itself while it works.
 struct Outbox {
-  bool alone = false;              ///< no other thread files: locks can be left out
-  std::vector<Id> queued = {};     ///< for the list's inbox
-  std::vector<Place> overfull = {};///< nodes seen over their capacity
-  std::size_t appended = 0;        ///< ids appended to nodes
+  bool alone = false;                ///< no other thread files: locks can be left out
+  std::vector<Id> queued = {};       ///< for the list's inbox
+  std::vector<Place> overfull = {};  ///< nodes seen over their capacity
+  std::size_t appended = 0;          ///< ids appended to nodes
 };
 
 class SemiOrderedList {
@@ -187,7 +188,8 @@ class SemiOrderedList {
   /// in the nodes that were seen over their capacity, or everywhere if it is time.
   void keep_up() {
     if (appended_.load() > table_.alive() / 4 + tuning::kListedLeast) {
-      for (Place place = towers_.first(); place != NodeTowers::kNone; place = towers_.after(place)) {
+      for (Place place = towers_.first(); place != NodeTowers::kNone;
+           place = towers_.after(place)) {
         tidy(place);
       }
       appended_.store(0);
@@ -412,11 +414,11 @@ class SemiOrderedList {
   Front front_;
   NodeTowers towers_;
   Key rest_lower_ = kLowestKey;  // keys from here on are unlisted; changed alone, read shared
-  std::mutex inbox_mutex_;                   // shared: guards the next two; alone: not needed
+  std::mutex inbox_mutex_;       // shared: guards the next two; alone: not needed
   std::vector<Id> inbox_;
   std::vector<Place> overfull_;
-  std::atomic<bool> wants_upkeep_{false};    // overfull_ is not empty
-  std::atomic<std::size_t> appended_{0};     // ids appended to nodes since the last sweep
+  std::atomic<bool> wants_upkeep_{false};  // overfull_ is not empty
+  std::atomic<std::size_t> appended_{0};   // ids appended to nodes since the last sweep
   std::atomic<bool> broken_{false};
   ListCounters counters_;
 };

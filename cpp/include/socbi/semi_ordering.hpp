@@ -207,8 +207,8 @@ class SemiOrdering {
   const TotalOrder& order_;
   const bool eager_;
   SemiOrderedList list_;
-  bool listed_ = false;                   // the list stands; changed alone, read shared
-  std::atomic<std::size_t> updates_{0};   // since the last retrieval
+  bool listed_ = false;                  // the list stands; changed alone, read shared
+  std::atomic<std::size_t> updates_{0};  // since the last retrieval
   std::atomic<std::uint64_t> handovers_{0};
   std::uint64_t scans_ = 0;
   std::uint64_t rebuilds_ = 0;

@@ -1,4 +1,5 @@
-// Algorithm 1 of the So-CBI paper: how threads that update one sample at once agree on who moves it.
+// Algorithm 1 of the So-CBI paper: how threads that update one sample at once agree on who moves
+// it.
 //
 // The table holds two words a sample: its score, and its place (where the list has it filed) with
 // one bit that says that some thread is moving it now. Whoever changes a score then settles it:
@@ -42,8 +43,8 @@ enum class Settled : std::uint8_t { kMoved, kHandedOver, kQueued };
 template <template <class> class Ref>
 class UpdateProtocol {
  public:
-  // Scores and sums handed in are finite: the door refuses what is not (+infinity would be a removal
-  // that nobody counts, NaN would never compare equal).
+  // Scores and sums handed in are finite: the door refuses what is not (+infinity would be a
+  // removal that nobody counts, NaN would never compare equal).
 
   /// Adds to a score; returns what it was. A removed sample stays removed.
   static float add(Ref<float> score, float delta) {

@@ -2,11 +2,12 @@
 //
 //   WorkerPool pool;
 //   if (auto crew = pool.try_hire(4))          // nobody else uses them now
-//     crew.run([&](unsigned worker) { ... });   // worker 0 is the caller; returns when all are done
+//     crew.run([&](unsigned worker) { ... });   // worker 0 is the caller; returns when all are
+//     done
 //
 // Threads are started when first needed and sleep between calls. A process that was forked has
-// none of its parent's threads: `WorkerPool::forked()` (call it in the child) makes every pool start
-// anew there. The job must not throw.
+// none of its parent's threads: `WorkerPool::forked()` (call it in the child) makes every pool
+// start anew there. The job must not throw.
 #pragma once
 
 #include <algorithm>
@@ -78,8 +79,8 @@ class WorkerPool {
   /// by a thread that does not exist there.
   struct State {
     std::mutex mutex;
-    std::condition_variable wake;   // of the workers: a new job, or the end
-    std::condition_variable done;   // of the caller: `running` has come to 0
+    std::condition_variable wake;       // of the workers: a new job, or the end
+    std::condition_variable done;       // of the caller: `running` has come to 0
     std::function<void(unsigned)> job;  // guarded by mutex
     unsigned wanted = 0;                // workers of the current job; guarded by mutex
     unsigned running = 0;               // guarded by mutex

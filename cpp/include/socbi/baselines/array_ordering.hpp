@@ -94,7 +94,8 @@ class ArrayHeapOrdering : public ArrayOrdering {
     while (i < size) {
       const std::size_t end = std::min(size, i + kBlock);
       std::uint32_t any = 0;
-      for (std::size_t at = i; at < end; ++at) any |= static_cast<std::uint32_t>(scores[at] <= worst);
+      for (std::size_t at = i; at < end; ++at)
+        any |= static_cast<std::uint32_t>(scores[at] <= worst);
       for (; any != 0 && i < end; ++i) {
         if (scores[i] > worst) continue;
         const Key key = order_.key(scores[i], static_cast<Id>(i));

@@ -1,32 +1,37 @@
 // ConcurrentBTree: a B+-tree that is a set of unique 64-bit keys, for many writers at once.
 //
 // What it is. The ordered rival of the semi-ordered index: every key has its exact place at every
-// moment. Keys live in sorted leaves; inner nodes hold separators and children. Each node carries one
-// version word (optimistic lock coupling): a descent writes nothing to shared memory, it reads a
-// version, reads the node, and reads the version again; only the leaf that changes is locked, and its
-// parent too where a node is split, merged or shared out.
+// moment. Keys live in sorted leaves; inner nodes hold separators and children. Each node carries
+// one version word (optimistic lock coupling): a descent writes nothing to shared memory, it reads
+// a version, reads the node, and reads the version again; only the leaf that changes is locked, and
+// its parent too where a node is split, merged or shared out.
 //
 // Promises.
-//   - insert and erase are linearizable: of several calls with one key, they succeed in alternation.
-//   - If insert or bulk_load throws std::bad_alloc, the set holds what it held, every invariant stands
+//   - insert and erase are linearizable: of several calls with one key, they succeed in
+//   alternation.
+//   - If insert or bulk_load throws std::bad_alloc, the set holds what it held, every invariant
+//   stands
 //     and no lock is held (nodes are taken before the first lock). erase never allocates.
-//   - Every node but the root is at least a quarter full, so memory is bounded by the keys held at the
+//   - Every node but the root is at least a quarter full, so memory is bounded by the keys held at
+//   the
 //     worst moment since the last clear(); emptied nodes are used again.
 //
-// Threads. With kConcurrent = true, insert, erase and contains may run from any number of threads at
-// once, together with size() and nbytes(). With kConcurrent = false the caller is alone: no version
-// word is touched. Everything else (construction, bulk_load, visit_ascending, clear, check) needs the
-// caller alone; visit_ascending and check may run beside each other. Handing the tree from one
-// regime to the other needs an ordinary happens-before, such as a join.
+// Threads. With kConcurrent = true, insert, erase and contains may run from any number of threads
+// at once, together with size() and nbytes(). With kConcurrent = false the caller is alone: no
+// version word is touched. Everything else (construction, bulk_load, visit_ascending, clear, check)
+// needs the caller alone; visit_ascending and check may run beside each other. Handing the tree
+// from one regime to the other needs an ordinary happens-before, such as a join.
 //
 // Caveats.
-//   - It waits: a thread stopped while it holds a leaf stalls those who want that leaf (they yield).
+//   - It waits: a thread stopped while it holds a leaf stalls those who want that leaf (they
+//   yield).
 //   - Memory is given back by clear() and by the destructor only.
 //   - size() beside writers is a sum over stripes, not a snapshot; at rest it is exact.
-//   - Numbers (AMD EPYC 9005, g++ 12 -O3, medians): the pair erase + insert of random keys takes about
-//     105 / 190 / 550 ns alone and 140 / 260 / 750 ns in the concurrent case on one thread, n = 10^5 / 10^6 /
-//     10^7; absl::btree_set in the same runs takes 185 / 300 / 800 ns. Memory: 10 bytes a key after
-//     bulk_load, 15 to 18 once every key has been replaced a few times.
+//   - Numbers (2-core virtual machine, AMD EPYC, g++ 12 -O3 -DNDEBUG, medians): the pair erase +
+//     insert of random keys, n = 10^5 / 10^6 / 10^7, takes 101 / 197 / 568 ns alone and
+//     134 / 262 / 793 ns in the concurrent case on one thread; absl::btree_set in the same runs
+//     149 / 239 / 772 ns. Two threads do 1.9 to 2.0 times as much as one while the machine is
+//     quiet. Memory: 10 bytes a key after bulk_load, up to 18 once keys have been replaced.
 //   - Threads that write neighbouring keys meet in one leaf, and there they take turns.
 //
 // Use.
@@ -69,7 +74,8 @@ namespace socbi::baselines {
 namespace concurrent_btree_detail {
 
 // ---------------------------------------------------------------------------------------------------
-// Memory orders. All of the tree's concurrency rests on the five accesses below and on the pool's mutex.
+// Memory orders. All of the tree's concurrency rests on the five accesses below and on the pool's
+// mutex.
 //
 //   reader  R1  version load, acquire        pairs with W3: sees all that the last writer stored
 //           R2  data loads, acquire          pair with W2
@@ -78,15 +84,16 @@ namespace concurrent_btree_detail {
 //           W2  data stores, release         pair with R2
 //           W3  version store, release       pairs with R1 and W1
 //
-// Why R3 may be relaxed: if any R2 took its value from a W2 of a writer later than the version of R1,
-// that W2 synchronizes with R2, the writer's W1 precedes its W2, so W1 happens before R3 and R3 must
-// read W1's locked word or a later one. Words only grow where data has changed, so R3 differs from R1.
-// W1 that succeeds on the word of R1 is R3 and the lock in one step, by the same argument.
-// Stand-alone fences would allow relaxed R2 and W2; ThreadSanitizer does not understand them, and on
-// x86 the acquire loads and release stores are plain moves, so there is nothing to win.
+// Why R3 may be relaxed: if any R2 took its value from a W2 of a writer later than the version of
+// R1, that W2 synchronizes with R2, the writer's W1 precedes its W2, so W1 happens before R3 and R3
+// must read W1's locked word or a later one. Words only grow where data has changed, so R3 differs
+// from R1. W1 that succeeds on the word of R1 is R3 and the lock in one step, by the same argument.
+// Stand-alone fences would allow relaxed R2 and W2; ThreadSanitizer does not understand them, and
+// on x86 the acquire loads and release stores are plain moves, so there is nothing to win.
 // ---------------------------------------------------------------------------------------------------
 
-using Version = std::atomic<std::uint64_t>;  // bit 0: locked; the rest: how often the node has changed
+using Version =
+    std::atomic<std::uint64_t>;  // bit 0: locked; the rest: how often the node has changed
 
 inline void relax_processor() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -104,8 +111,9 @@ inline void prefetch_line(const void* address) noexcept {
 #endif
 }
 
-// Waits longer with every failed attempt of one call. A critical section here is tens of nanoseconds;
-// whoever still fails after about 60 pauses is waiting for a thread that does not run, and must yield.
+// Waits longer with every failed attempt of one call. A critical section here is tens of
+// nanoseconds; whoever still fails after about 60 pauses is waiting for a thread that does not run,
+// and must yield.
 class Backoff {
  public:
   void wait() noexcept {
@@ -126,14 +134,15 @@ class Backoff {
 template <bool kConcurrent, class T>
 [[nodiscard]] inline T load(const T& field) noexcept {
   if constexpr (kConcurrent) {
-    return std::atomic_ref<T>(const_cast<T&>(field)).load(std::memory_order_acquire);  // pairs with W2
+    return std::atomic_ref<T>(const_cast<T&>(field))
+        .load(std::memory_order_acquire);  // pairs with W2
   } else {
     return field;
   }
 }
 
-// A load by the thread that holds the node's lock. Relaxed: W1 has ordered it after all stores it can
-// see. Not plain: others hold atomic_refs to the field, so all accesses must go through one.
+// A load by the thread that holds the node's lock. Relaxed: W1 has ordered it after all stores it
+// can see. Not plain: others hold atomic_refs to the field, so all accesses must go through one.
 template <bool kConcurrent, class T>
 [[nodiscard]] inline T load_locked(const T& field) noexcept {
   if constexpr (kConcurrent) {
@@ -181,14 +190,17 @@ inline void erase_at(T* array, std::size_t count, std::size_t position, T filler
   }
 }
 
-// Unused key slots hold this, so that a search needs neither the count nor a bound. It may be a key,
-// too: a lower bound then stops at the first of the equals, which is the key itself where it exists.
+// Unused key slots hold this, so that a search needs neither the count nor a bound. It may be a
+// key, too: a lower bound then stops at the first of the equals, which is the key itself where it
+// exists.
 inline constexpr std::uint64_t kPadding = std::numeric_limits<std::uint64_t>::max();
 
-// The first position whose key is not less than `key`; kCount if there is none. Without branches, and
-// the same number of steps for every fill: the outcome of a search in random keys cannot be predicted.
+// The first position whose key is not less than `key`; kCount if there is none. Without branches,
+// and the same number of steps for every fill: the outcome of a search in random keys cannot be
+// predicted.
 template <bool kConcurrent, std::size_t kCount>
-[[nodiscard]] inline std::size_t lower_bound(const std::uint64_t* keys, std::uint64_t key) noexcept {
+[[nodiscard]] inline std::size_t lower_bound(const std::uint64_t* keys,
+                                             std::uint64_t key) noexcept {
   constexpr std::size_t kGroup = 8;  // one cache line of keys
   if constexpr (kCount < 2 * kGroup) {
     std::size_t first = 0;
@@ -198,10 +210,10 @@ template <bool kConcurrent, std::size_t kCount>
     }
     return first;
   } else {
-    // Counts the groups that end below `key`, then the keys within one group. More comparisons than a
-    // binary search, but two dependent steps instead of six, and the loads of the first step bring in all
-    // lines of the node at once. Do not simplify: with a binary search the pair erase + insert at n = 10^6
-    // took 1.1 times as long alone, and 1.5 times in the concurrent case.
+    // Counts the groups that end below `key`, then the keys within one group. More comparisons than
+    // a binary search, but two dependent steps instead of six, and the loads of the first step
+    // bring in all lines of the node at once. Do not simplify: with a binary search the pair erase
+    // + insert at n = 10^6 took 1.1 times as long alone, and 1.5 times in the concurrent case.
     std::size_t group = 0;
     for (std::size_t last = kGroup - 1; last < kCount; last += kGroup) {
       group += load<kConcurrent>(keys[last]) < key;
@@ -242,8 +254,9 @@ template <bool kConcurrent>
   }
 }
 
-// Holds one node for writing. Taken by trying only: nobody ever waits for a lock while holding one, so
-// there is no lock order to keep and no deadlock; who fails lets go of everything and starts again.
+// Holds one node for writing. Taken by trying only: nobody ever waits for a lock while holding one,
+// so there is no lock order to keep and no deadlock; who fails lets go of everything and starts
+// again.
 template <bool kConcurrent>
 class WriteLock {
  public:
@@ -255,7 +268,8 @@ class WriteLock {
     }
   }
   ~WriteLock() {
-    if (word_ != nullptr) word_->store(version_ + 2, std::memory_order_release);  // W3, pairs with R1, W1
+    if (word_ != nullptr)
+      word_->store(version_ + 2, std::memory_order_release);  // W3, pairs with R1, W1
   }
   WriteLock(const WriteLock&) = delete;
   WriteLock& operator=(const WriteLock&) = delete;
@@ -264,7 +278,8 @@ class WriteLock {
 
   // Lets go of a node that was not written: its readers need not start again.
   void abandon() noexcept {
-    if (word_ != nullptr) word_->store(version_, std::memory_order_release);  // W3, pairs with R1, W1
+    if (word_ != nullptr)
+      word_->store(version_, std::memory_order_release);  // W3, pairs with R1, W1
     word_ = nullptr;
   }
 
@@ -282,15 +297,16 @@ class WriteLock<false> {
 };
 
 struct Node {
-  Version version{0};       // guards everything else in the node, and lives as long as the memory does
+  Version version{0};  // guards everything else in the node, and lives as long as the memory does
   std::uint32_t count = 0;  // keys in use; guarded by version
 };
 
-// All nodes of one type. Memory is type-stable: a node that leaves the tree goes to the free list and
-// may come back as another node of the same type, but it stays mapped, and its version goes on growing,
-// until free_all(). So an optimistic reader with an outdated pointer reads a live node of the expected
-// type, and cannot be deceived: the writer that unlinked the node held its lock, W3 made the version
-// greater than any such reader's, and no later owner makes it smaller. No epochs, no hazard pointers.
+// All nodes of one type. Memory is type-stable: a node that leaves the tree goes to the free list
+// and may come back as another node of the same type, but it stays mapped, and its version goes on
+// growing, until free_all(). So an optimistic reader with an outdated pointer reads a live node of
+// the expected type, and cannot be deceived: the writer that unlinked the node held its lock, W3
+// made the version greater than any such reader's, and no later owner makes it smaller. No epochs,
+// no hazard pointers.
 template <class NodeType, class Allocator>
 class NodePool {
  public:
@@ -369,16 +385,19 @@ class NodePool {
   // A slab adds an eighth: at most 12.5% of the memory lies idle, and slabs are few. The largest is
   // about 2 MiB, one huge page.
   static constexpr std::size_t kSmallestSlab = 4;
-  static constexpr std::size_t kLargestSlab = std::max<std::size_t>(kSmallestSlab, (2U << 20) / sizeof(NodeType));
+  static constexpr std::size_t kLargestSlab =
+      std::max<std::size_t>(kSmallestSlab, (2U << 20) / sizeof(NodeType));
 
   void grow(std::size_t count) {
-    if (free_.capacity() < total_ + count) free_.reserve(std::max(total_ + count, total_ + total_ / 2));
+    if (free_.capacity() < total_ + count)
+      free_.reserve(std::max(total_ + count, total_ + total_ / 2));
     if (slabs_.size() == slabs_.capacity()) slabs_.reserve(2 * slabs_.size() + 1);
     NodeAllocator allocator;
     NodeType* nodes = std::allocator_traits<NodeAllocator>::allocate(allocator, count);
     std::uninitialized_value_construct_n(nodes, count);  // noexcept from here on
     slabs_.push_back({nodes, count});
-    for (std::size_t i = count; i > 0; --i) free_.push_back(nodes + (i - 1));  // taken in address order
+    for (std::size_t i = count; i > 0; --i)
+      free_.push_back(nodes + (i - 1));  // taken in address order
     total_ += count;
   }
 
@@ -412,10 +431,11 @@ class Loan {
 
 }  // namespace concurrent_btree_detail
 
-// kLeafKeys and kInnerKeys: how many keys a node holds at most; ConcurrentBTree below has the tuned sizes.
-// Tests use tiny nodes so that splits and merges are common, and an allocator that fails on demand
-// (default-constructible, stateless).
-template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator = std::allocator<std::byte>>
+// kLeafKeys and kInnerKeys: how many keys a node holds at most; ConcurrentBTree below has the tuned
+// sizes. Tests use tiny nodes so that splits and merges are common, and an allocator that fails on
+// demand (default-constructible, stateless).
+template <std::size_t kLeafKeys, std::size_t kInnerKeys,
+          class Allocator = std::allocator<std::byte>>
 class BasicConcurrentBTree {
  public:
   BasicConcurrentBTree() noexcept : leaves_(&first_leaf_), inners_(nullptr) { plant_empty_root(); }
@@ -423,8 +443,8 @@ class BasicConcurrentBTree {
   BasicConcurrentBTree(const BasicConcurrentBTree&) = delete;
   BasicConcurrentBTree& operator=(const BasicConcurrentBTree&) = delete;
 
-  // Replaces the content by `sorted`, which must be strictly ascending. Leaves are filled to about 90%.
-  // Caller alone. O(n).
+  // Replaces the content by `sorted`, which must be strictly ascending. Leaves are filled to about
+  // 90%. Caller alone. O(n).
   void bulk_load(std::span<const std::uint64_t> sorted);
 
   // True if `key` was absent and is now present. O(log n).
@@ -448,14 +468,17 @@ class BasicConcurrentBTree {
   // Exact at rest. Beside writers: counts every call that returned before, and perhaps others.
   [[nodiscard]] std::size_t size() const noexcept {
     std::int64_t sum = 0;
-    // Relaxed: at rest the caller's own synchronization with the writers has made the stripes visible.
+    // Relaxed: at rest the caller's own synchronization with the writers has made the stripes
+    // visible.
     for (const Stripe& stripe : stripes_) sum += stripe.keys.load(std::memory_order_relaxed);
     return static_cast<std::size_t>(std::max<std::int64_t>(sum, 0));
   }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
 
   // Bytes allocated, nodes in reserve and this object included.
-  [[nodiscard]] std::size_t nbytes() const { return sizeof(*this) + leaves_.nbytes() + inners_.nbytes(); }
+  [[nodiscard]] std::size_t nbytes() const {
+    return sizeof(*this) + leaves_.nbytes() + inners_.nbytes();
+  }
 
   // Empties the set and gives the memory back. Caller alone.
   void clear() noexcept {
@@ -464,7 +487,8 @@ class BasicConcurrentBTree {
     plant_empty_root();
   }
 
-  // Empty if every structural invariant holds, else a sentence on the first violation. Caller alone. O(n).
+  // Empty if every structural invariant holds, else a sentence on the first violation. Caller
+  // alone. O(n).
   [[nodiscard]] std::string check() const;
 
  private:
@@ -474,13 +498,13 @@ class BasicConcurrentBTree {
   using WriteLock = concurrent_btree_detail::WriteLock<kConcurrent>;
   static constexpr std::uint64_t kPadding = concurrent_btree_detail::kPadding;
 
-  // kMin and kMerge. Below a quarter a node is merged with a neighbour if together they fill no more than
-  // three quarters, else the two share evenly. Wide apart, so that a node that was just split, merged or
-  // shared can take or lose an eighth of its capacity before it is touched again. Why not free-at-empty,
-  // which needs no neighbour: with it random erase +
-  // insert lets the leaves run ever emptier (n = 200,000, each key replaced 20 times: 20.0 bytes a key and
-  // growing, against 17.9 and steady), and every cache miss then brings fewer keys. Limits of 3/8 and 7/8
-  // hold 16.0 bytes a key, and were not faster.
+  // kMin and kMerge. Below a quarter a node is merged with a neighbour if together they fill no
+  // more than three quarters, else the two share evenly. Wide apart, so that a node that was just
+  // split, merged or shared can take or lose an eighth of its capacity before it is touched again.
+  // Why not free-at-empty, which needs no neighbour: leaves run emptier under random erase + insert
+  // (merging only at one key left, n = 200,000, each key replaced 20 times: 20.0 bytes a key
+  // against 17.9), and every cache miss then brings fewer keys. Limits of 3/8 and 7/8 hold 16.0
+  // bytes a key, and were not faster.
   struct alignas(64) Leaf : Node {
     static constexpr std::size_t kCapacity = kLeafKeys;
     static constexpr std::size_t kMin = kCapacity / 4;
@@ -489,21 +513,23 @@ class BasicConcurrentBTree {
 
     std::array<std::uint64_t, kCapacity> keys{};  // ascending, then padding; guarded by version
   };
-  // Child i holds the keys k with keys[i - 1] < k <= keys[i]: a lower bound among the separators is the
-  // slot of the child, padding included.
+  // Child i holds the keys k with keys[i - 1] < k <= keys[i]: a lower bound among the separators is
+  // the slot of the child, padding included.
   struct alignas(64) Inner : Node {
     static constexpr std::size_t kCapacity = kInnerKeys;
     static constexpr std::size_t kMin = kCapacity / 4;
     static constexpr std::size_t kMerge = std::max(kCapacity * 3 / 4, 2 * kMin + 2);
     static constexpr std::size_t kMovesUp = 1;
 
-    std::array<std::uint64_t, kCapacity> keys{};   // ascending, then padding; guarded by version
-    std::array<Node*, kCapacity + 1> children{};   // count + 1 in use; guarded by version
+    std::array<std::uint64_t, kCapacity> keys{};  // ascending, then padding; guarded by version
+    std::array<Node*, kCapacity + 1> children{};  // count + 1 in use; guarded by version
   };
-  static_assert(kLeafKeys != 62 || (sizeof(Leaf) == 512 && (kInnerKeys != 62 || sizeof(Inner) == 1024)),
-                "the tuned sizes fill whole cache lines; a new field costs a key or another line: measure");
+  static_assert(
+      kLeafKeys != 62 || (sizeof(Leaf) == 512 && (kInnerKeys != 62 || sizeof(Inner) == 1024)),
+      "the tuned sizes fill whole cache lines; a new field costs a key or another line: measure");
   static_assert(kLeafKeys >= 4 && kInnerKeys >= 4, "a quarter must be at least one key");
-  static_assert(Leaf::kMerge <= Leaf::kCapacity && Inner::kMerge <= Inner::kCapacity, "a merged node must fit");
+  static_assert(Leaf::kMerge <= Leaf::kCapacity && Inner::kMerge <= Inner::kCapacity,
+                "a merged node must fit");
   static_assert((Leaf::kMerge + 1) / 2 > Leaf::kMin && Inner::kMerge / 2 > Inner::kMin,
                 "two nodes that shared must both be able to lose a key, or erase would never end");
 
@@ -551,8 +577,8 @@ class BasicConcurrentBTree {
   template <bool kConcurrent>
   bool lower_root(const Step& step) noexcept;
 
-  // What one or two nodes of a kind hold, in order, while it is dealt out anew. Of inner nodes, child i
-  // stands left of key i; the separator between two of them is one of the keys.
+  // What one or two nodes of a kind hold, in order, while it is dealt out anew. Of inner nodes,
+  // child i stands left of key i; the separator between two of them is one of the keys.
   struct Content {
     std::array<std::uint64_t, 2 * std::max(kLeafKeys, kInnerKeys) + 1> keys;
     std::array<Node*, 2 * kInnerKeys + 2> children;
@@ -561,7 +587,8 @@ class BasicConcurrentBTree {
   template <bool kConcurrent, class NodeType>
   static void gather(const NodeType& node, Content& content) noexcept;
   template <bool kConcurrent, class NodeType>
-  static void assign(NodeType& node, const Content& content, std::size_t first, std::size_t count) noexcept;
+  static void assign(NodeType& node, const Content& content, std::size_t first,
+                     std::size_t count) noexcept;
   template <bool kConcurrent>
   void link_right(Inner* parent, std::size_t slot, Node* left, std::uint64_t separator, Node* right,
                   Inner* new_root) noexcept;
@@ -627,8 +654,9 @@ class BasicConcurrentBTree {
   std::string check_below(const Node* node, std::uint32_t level, const std::uint64_t* above,
                           std::uint64_t most, Census& census) const;
 
-  // For 20 to 32 threads, a pair of cache lines each (processors fetch lines in pairs): a single counter
-  // would be the one word that all writers fight for. More threads than stripes are right, only slower.
+  // For 20 to 32 threads, a pair of cache lines each (processors fetch lines in pairs): a single
+  // counter would be the one word that all writers fight for. More threads than stripes are right,
+  // only slower.
   static constexpr std::size_t kStripes = 32;
 
   Root root_;
@@ -638,10 +666,10 @@ class BasicConcurrentBTree {
   InnerPool inners_;
 };
 
-// Sized for random erase + insert at n = 10^5 to 10^7, on one thread and on several: with the 16 bytes of
-// version and count, 62 keys make a leaf of 8 cache lines and an inner node of 16. Leaves of 30 keys were up
-// to 1.1 times slower; 94 and 126 were no faster, move more keys per write and let more threads meet in a
-// leaf. Inner nodes of 126 keys made no difference.
+// Sized for random erase + insert at n = 10^5 to 10^7, on one thread and on several: with the 16
+// bytes of version and count, 62 keys make a leaf of 8 cache lines and an inner node of 16. Leaves
+// of 30 keys were up to 1.1 times slower; 94 and 126 were no faster, move more keys per write and
+// let more threads meet in a leaf. Inner nodes of 126 keys made no difference.
 using ConcurrentBTree = BasicConcurrentBTree<62, 62>;
 
 // ---------------------------------------------------------------------------------------------------
@@ -660,8 +688,9 @@ inline bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::descend(
   std::uint32_t level = detail::load<kConcurrent>(root_.level);
   leaf_is_root = level == 0;
   for (;;) {
-    // The pointer must be proven before it is followed; and once the node's version is known, it must be
-    // proven again that the node was still in the tree, with this range of keys, when it had that version.
+    // The pointer must be proven before it is followed; and once the node's version is known, it
+    // must be proven again that the node was still in the tree, with this range of keys, when it
+    // had that version.
     if (!detail::unchanged<kConcurrent>(*above, above_version)) return false;
     std::uint64_t version = 0;
     if (!detail::observe<kConcurrent>(node->version, version)) return false;
@@ -677,8 +706,8 @@ inline bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::descend(
     node = detail::load<kConcurrent>(inner.children[slot]);
     --level;
     if (level == 0) {
-      // All lines of the leaf at once: in a large tree this is where the time goes. The pointer is not
-      // proven yet, but a prefetch of any address is harmless.
+      // All lines of the leaf at once: in a large tree this is where the time goes. The pointer is
+      // not proven yet, but a prefetch of any address is harmless.
       const auto* bytes = reinterpret_cast<const std::byte*>(node);
       for (std::size_t i = 0; i < sizeof(Leaf); i += 64) detail::prefetch_line(bytes + i);
     }
@@ -695,8 +724,8 @@ bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::contains(std::uint6
     if (!descend<kConcurrent>(key, seen, is_root)) continue;
     const auto& leaf = *static_cast<const Leaf*>(seen.node);
     const std::size_t position = detail::lower_bound<kConcurrent, kLeafKeys>(leaf.keys.data(), key);
-    const bool present =
-        position < detail::load<kConcurrent>(leaf.count) && detail::load<kConcurrent>(leaf.keys[position]) == key;
+    const bool present = position < detail::load<kConcurrent>(leaf.count) &&
+                         detail::load<kConcurrent>(leaf.keys[position]) == key;
     if (detail::unchanged<kConcurrent>(leaf.version, seen.version)) return present;
   }
 }
@@ -727,8 +756,8 @@ bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::insert(std::uint64_
 // The common case: the leaf has room. kStructure: it has none.
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
 template <bool kConcurrent>
-inline auto BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::try_insert(std::uint64_t key) noexcept
-    -> Outcome {
+inline auto BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::try_insert(
+    std::uint64_t key) noexcept -> Outcome {
   namespace detail = concurrent_btree_detail;
   Seen seen;
   bool is_root = false;
@@ -737,9 +766,10 @@ inline auto BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::try_insert(s
   const std::size_t position = detail::lower_bound<kConcurrent, kLeafKeys>(leaf.keys.data(), key);
   const std::uint32_t count = detail::load<kConcurrent>(leaf.count);
   if (position < count && detail::load<kConcurrent>(leaf.keys[position]) == key) {
-    return detail::unchanged<kConcurrent>(leaf.version, seen.version) ? Outcome::kNothingToDo : Outcome::kRetry;
+    return detail::unchanged<kConcurrent>(leaf.version, seen.version) ? Outcome::kNothingToDo
+                                                                      : Outcome::kRetry;
   }
-  if (count == kLeafKeys) return Outcome::kStructure;  // make_room() looks for itself
+  if (count == kLeafKeys) return Outcome::kStructure;             // make_room() looks for itself
   const WriteLock<kConcurrent> lock(leaf.version, seen.version);  // proves position and count, too
   if (!lock) return Outcome::kRetry;
   detail::insert_at<kConcurrent>(leaf.keys.data(), count, position, key);
@@ -747,9 +777,9 @@ inline auto BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::try_insert(s
   return Outcome::kDone;
 }
 
-// Splits the highest full node on the way to `key`, so that a node that is split always finds room for
-// one more child in its parent. One node per call: the next attempt does the rest, and a split happens
-// once in some twenty insertions. False: overtaken by another thread, nothing changed.
+// Splits the highest full node on the way to `key`, so that a node that is split always finds room
+// for one more child in its parent. One node per call: the next attempt does the rest, and a split
+// happens once in some twenty insertions. False: overtaken by another thread, nothing changed.
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
 template <bool kConcurrent>
 bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::make_room(std::uint64_t key) {
@@ -776,7 +806,8 @@ bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::make_room(std::uint
 
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
 template <bool kConcurrent, class NodeType>
-bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::split(const Step& step, std::uint64_t key) {
+bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::split(const Step& step,
+                                                                   std::uint64_t key) {
   namespace detail = concurrent_btree_detail;
   constexpr std::size_t kCapacity = NodeType::kCapacity;
   constexpr std::size_t kMovesUp = NodeType::kMovesUp;
@@ -787,7 +818,8 @@ bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::split(const Step& s
   right.take();  // both may throw, so both stand before the locks
   if (parent == nullptr) new_root.take();
 
-  WriteLock<kConcurrent> parent_lock(parent != nullptr ? parent->version : root_.version, step.parent.version);
+  WriteLock<kConcurrent> parent_lock(parent != nullptr ? parent->version : root_.version,
+                                     step.parent.version);
   if (!parent_lock) return false;
   const WriteLock<kConcurrent> node_lock(node.version, step.node.version);
   if (!node_lock) {
@@ -803,20 +835,20 @@ bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::split(const Step& s
   const std::size_t right_first = left_count + kMovesUp;
   assign<kConcurrent>(*right.get(), content, right_first, kCapacity - right_first);
   assign<kConcurrent>(node, content, 0, left_count);
-  link_right<kConcurrent>(parent, step.slot, &node, content.keys[right_first - 1], right.get(), new_root.get());
+  link_right<kConcurrent>(parent, step.slot, &node, content.keys[right_first - 1], right.get(),
+                          new_root.get());
   right.keep();
   new_root.keep();
   return true;
 }
 
-// Files `right` beside `left`, which sits in `slot` of `parent`, or under a new root. The caller holds
-// the parent (or root_) and `left`; nobody else knows `right` and `new_root` yet.
+// Files `right` beside `left`, which sits in `slot` of `parent`, or under a new root. The caller
+// holds the parent (or root_) and `left`; nobody else knows `right` and `new_root` yet.
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
 template <bool kConcurrent>
-void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::link_right(Inner* parent, std::size_t slot,
-                                                                        Node* left, std::uint64_t separator,
-                                                                        Node* right,
-                                                                        Inner* new_root) noexcept {
+void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::link_right(
+    Inner* parent, std::size_t slot, Node* left, std::uint64_t separator, Node* right,
+    Inner* new_root) noexcept {
   namespace detail = concurrent_btree_detail;
   if (parent == nullptr) {
     Content content;
@@ -861,8 +893,8 @@ bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::erase(std::uint64_t
 // The common case: the leaf can spare a key. kStructure: it cannot.
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
 template <bool kConcurrent>
-inline auto BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::try_erase(std::uint64_t key) noexcept
-    -> Outcome {
+inline auto BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::try_erase(
+    std::uint64_t key) noexcept -> Outcome {
   namespace detail = concurrent_btree_detail;
   Seen seen;
   bool is_root = false;
@@ -871,9 +903,11 @@ inline auto BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::try_erase(st
   const std::size_t position = detail::lower_bound<kConcurrent, kLeafKeys>(leaf.keys.data(), key);
   const std::uint32_t count = detail::load<kConcurrent>(leaf.count);
   if (position >= count || detail::load<kConcurrent>(leaf.keys[position]) != key) {
-    return detail::unchanged<kConcurrent>(leaf.version, seen.version) ? Outcome::kNothingToDo : Outcome::kRetry;
+    return detail::unchanged<kConcurrent>(leaf.version, seen.version) ? Outcome::kNothingToDo
+                                                                      : Outcome::kRetry;
   }
-  if (count <= Leaf::kMin && !is_root) return Outcome::kStructure;  // make_surplus() looks for itself
+  if (count <= Leaf::kMin && !is_root)
+    return Outcome::kStructure;                                   // make_surplus() looks for itself
   const WriteLock<kConcurrent> lock(leaf.version, seen.version);  // proves position and count, too
   if (!lock) return Outcome::kRetry;
   detail::erase_at<kConcurrent>(leaf.keys.data(), count, position, kPadding);
@@ -881,11 +915,12 @@ inline auto BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::try_erase(st
   return Outcome::kDone;
 }
 
-// Mends the highest node on the way to `key` that could not lose a key or a child: the mirror image of
-// make_room(). False: overtaken by another thread, nothing changed.
+// Mends the highest node on the way to `key` that could not lose a key or a child: the mirror image
+// of make_room(). False: overtaken by another thread, nothing changed.
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
 template <bool kConcurrent>
-bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::make_surplus(std::uint64_t key) noexcept {
+bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::make_surplus(
+    std::uint64_t key) noexcept {
   namespace detail = concurrent_btree_detail;
   const Version* above = &root_.version;
   Step step;
@@ -915,14 +950,17 @@ template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
 template <bool kConcurrent, class NodeType>
 bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::rebalance(const Step& step) noexcept {
   namespace detail = concurrent_btree_detail;
-  detail::Loan retired(pool<NodeType>());  // declared before the locks: put back when they are let go
+  detail::Loan retired(
+      pool<NodeType>());  // declared before the locks: put back when they are let go
   auto& parent = *static_cast<Inner*>(step.parent.node);
   WriteLock<kConcurrent> parent_lock(parent.version, step.parent.version);
   if (!parent_lock) return false;
   const std::size_t last_slot = detail::load_locked<kConcurrent>(parent.count);
   const std::size_t left_slot = std::min(step.slot, last_slot - 1);
-  auto& left = *static_cast<NodeType*>(detail::load_locked<kConcurrent>(parent.children[left_slot]));
-  auto& right = *static_cast<NodeType*>(detail::load_locked<kConcurrent>(parent.children[left_slot + 1]));
+  auto& left =
+      *static_cast<NodeType*>(detail::load_locked<kConcurrent>(parent.children[left_slot]));
+  auto& right =
+      *static_cast<NodeType*>(detail::load_locked<kConcurrent>(parent.children[left_slot + 1]));
   // Neither can leave the parent now, so their versions may be read afresh.
   std::uint64_t left_version = 0;
   std::uint64_t right_version = 0;
@@ -981,8 +1019,8 @@ bool BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::lower_root(const St
 
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
 template <bool kConcurrent>
-void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::unlink_right(Inner& parent,
-                                                                          std::size_t left_slot) noexcept {
+void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::unlink_right(
+    Inner& parent, std::size_t left_slot) noexcept {
   namespace detail = concurrent_btree_detail;
   const std::uint32_t count = detail::load_locked<kConcurrent>(parent.count);
   detail::erase_at<kConcurrent>(parent.keys.data(), count, left_slot, kPadding);
@@ -992,12 +1030,13 @@ void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::unlink_right(Inner&
 }
 
 // ---------------------------------------------------------------------------------------------------
-// Whole nodes. In the concurrent case even a node that nobody can reach is written by atomic stores:
-// it may be a recycled one that a reader with an outdated pointer is looking at.
+// Whole nodes. In the concurrent case even a node that nobody can reach is written by atomic
+// stores: it may be a recycled one that a reader with an outdated pointer is looking at.
 
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
 template <bool kConcurrent, class NodeType>
-void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::gather(const NodeType& node, Content& content) noexcept {
+void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::gather(const NodeType& node,
+                                                                    Content& content) noexcept {
   namespace detail = concurrent_btree_detail;
   const std::size_t count = detail::load_locked<kConcurrent>(node.count);
   for (std::size_t i = 0; i < count; ++i) {
@@ -1013,10 +1052,15 @@ void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::gather(const NodeTy
 
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
 template <bool kConcurrent, class NodeType>
-void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::assign(NodeType& node, const Content& content, std::size_t first, std::size_t count) noexcept {
+void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::assign(NodeType& node,
+                                                                    const Content& content,
+                                                                    std::size_t first,
+                                                                    std::size_t count) noexcept {
   namespace detail = concurrent_btree_detail;
-  for (std::size_t i = 0; i < count; ++i) detail::store<kConcurrent>(node.keys[i], content.keys[first + i]);
-  for (std::size_t i = count; i < NodeType::kCapacity; ++i) detail::store<kConcurrent>(node.keys[i], kPadding);
+  for (std::size_t i = 0; i < count; ++i)
+    detail::store<kConcurrent>(node.keys[i], content.keys[first + i]);
+  for (std::size_t i = count; i < NodeType::kCapacity; ++i)
+    detail::store<kConcurrent>(node.keys[i], kPadding);
   if constexpr (std::is_same_v<NodeType, Inner>) {
     for (std::size_t i = 0; i <= count; ++i) {
       detail::store<kConcurrent>(node.children[i], content.children[first + i]);
@@ -1029,7 +1073,8 @@ void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::assign(NodeType& no
 // Loading and checking.
 
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
-void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::bulk_load(std::span<const std::uint64_t> sorted) {
+void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::bulk_load(
+    std::span<const std::uint64_t> sorted) {
   assert(std::adjacent_find(sorted.begin(), sorted.end(), std::greater_equal<>()) == sorted.end());
   if (sorted.empty()) {
     clear();
@@ -1053,7 +1098,8 @@ void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::bulk_load(std::span
   std::vector<Entry, EntryAllocator> row(row_size);  // the level that has just been built
   leaves_.provide(row_size);
   std::size_t inner_count = 0;
-  for (std::size_t nodes = row_size; nodes > 1; inner_count += nodes) nodes = divide_up(nodes, kInnerFill);
+  for (std::size_t nodes = row_size; nodes > 1; inner_count += nodes)
+    nodes = divide_up(nodes, kInnerFill);
   inners_.provide(inner_count);
 
   leaves_.recall_all();
@@ -1062,8 +1108,8 @@ void BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::bulk_load(std::span
   for (std::size_t i = 0; i < row_size; ++i) {
     const std::size_t begin = begin_of(i, sorted.size(), row_size);
     const std::size_t end = begin_of(i + 1, sorted.size(), row_size);
-    std::copy(sorted.begin() + static_cast<std::ptrdiff_t>(begin), sorted.begin() + static_cast<std::ptrdiff_t>(end),
-              content.keys.begin());
+    std::copy(sorted.begin() + static_cast<std::ptrdiff_t>(begin),
+              sorted.begin() + static_cast<std::ptrdiff_t>(end), content.keys.begin());
     Leaf* leaf = leaves_.take();
     assign<false>(*leaf, content, 0, end - begin);
     row[i] = {leaf, sorted[end - 1]};
@@ -1096,34 +1142,39 @@ std::string BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::check() cons
   std::string fault = check_below(root_.node, root_.level, nullptr, kPadding, census);
   if (!fault.empty()) return fault;
   if (census.keys != size()) {
-    return "size() is " + std::to_string(size()) + " but the leaves hold " + std::to_string(census.keys) + " keys";
+    return "size() is " + std::to_string(size()) + " but the leaves hold " +
+           std::to_string(census.keys) + " keys";
   }
   if (census.leaves != leaves_.in_use()) {
-    return std::to_string(leaves_.in_use()) + " leaves are in use but " + std::to_string(census.leaves) +
-           " can be reached";
+    return std::to_string(leaves_.in_use()) + " leaves are in use but " +
+           std::to_string(census.leaves) + " can be reached";
   }
   if (census.inners != inners_.in_use()) {
-    return std::to_string(inners_.in_use()) + " inner nodes are in use but " + std::to_string(census.inners) +
-           " can be reached";
+    return std::to_string(inners_.in_use()) + " inner nodes are in use but " +
+           std::to_string(census.inners) + " can be reached";
   }
   return {};
 }
 
 // Keys below `node` must be greater than *above (null: no bound) and not greater than `most`.
 template <std::size_t kLeafKeys, std::size_t kInnerKeys, class Allocator>
-std::string BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::check_below(const Node* node, std::uint32_t level, const std::uint64_t* above, std::uint64_t most, Census& census) const {
-  const auto fault = [level](const std::string& what) { return "at level " + std::to_string(level) + " " + what; };
+std::string BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::check_below(
+    const Node* node, std::uint32_t level, const std::uint64_t* above, std::uint64_t most,
+    Census& census) const {
+  const auto fault = [level](const std::string& what) {
+    return "at level " + std::to_string(level) + " " + what;
+  };
   if (node == nullptr) return fault("a child is missing");
   if ((node->version.load(std::memory_order_relaxed) & 1) != 0) return fault("a node is locked");
   const bool is_root = node == root_.node;
   const std::size_t capacity = level == 0 ? Leaf::kCapacity : Inner::kCapacity;
   const std::size_t least = is_root ? 0 : level == 0 ? Leaf::kMin : Inner::kMin;
-  const std::uint64_t* keys =
-      level == 0 ? static_cast<const Leaf*>(node)->keys.data() : static_cast<const Inner*>(node)->keys.data();
+  const std::uint64_t* keys = level == 0 ? static_cast<const Leaf*>(node)->keys.data()
+                                         : static_cast<const Inner*>(node)->keys.data();
   const std::size_t count = node->count;
   if (count < least || count > capacity) {
-    return fault("a node holds " + std::to_string(count) + " keys, not " + std::to_string(least) + " to " +
-                 std::to_string(capacity));
+    return fault("a node holds " + std::to_string(count) + " keys, not " + std::to_string(least) +
+                 " to " + std::to_string(capacity));
   }
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t* before = i == 0 ? above : &keys[i - 1];
@@ -1131,7 +1182,8 @@ std::string BasicConcurrentBTree<kLeafKeys, kInnerKeys, Allocator>::check_below(
       return fault("key " + std::to_string(keys[i]) + " follows " + std::to_string(*before));
     }
     if (keys[i] > most) {
-      return fault("key " + std::to_string(keys[i]) + " exceeds its separator " + std::to_string(most));
+      return fault("key " + std::to_string(keys[i]) + " exceeds its separator " +
+                   std::to_string(most));
     }
   }
   for (std::size_t i = count; i < capacity; ++i) {
