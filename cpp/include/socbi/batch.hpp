@@ -33,6 +33,9 @@ class Values {
     return uniform() ? all_ : each_[i];
   }
 
+  [[nodiscard]] double largest() const noexcept {
+    return std::max(std::fabs(lowest()), std::fabs(highest()));
+  }
   [[nodiscard]] bool whole() const noexcept {
     return uniform()
                ? all_ == std::trunc(all_)

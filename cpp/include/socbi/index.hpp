@@ -36,7 +36,6 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -46,14 +45,17 @@
 
 #include "socbi/access_gate.hpp"
 #include "socbi/batch.hpp"
+#include "socbi/batch_split.hpp"
 #include "socbi/errors.hpp"
 #include "socbi/invariants.hpp"
 #include "socbi/ordering.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/score.hpp"
+#include "socbi/score_range.hpp"
 #include "socbi/score_table.hpp"
 #include "socbi/semi_ordering.hpp"
 #include "socbi/tuning.hpp"
+#include "socbi/turn.hpp"
 #include "socbi/worker_pool.hpp"
 
 namespace socbi {
@@ -101,9 +103,7 @@ class BasicIndex {
         table_.scores()[id] = inward(scores[id]);
       }
     }
-    refresh_magnitude();
-    whole_.store(std::all_of(scores.begin(), scores.end(),
-                             [](float s) { return std::isnan(s) || s == std::trunc(s); }));
+    range_.replaced({table_.scores(), table_.size()});
   }
 
   // ---- updates ---------------------------------------------------------------------------------
@@ -112,22 +112,18 @@ class BasicIndex {
   /// Adds a value to each id's score; an id given twice counts twice. O(1) an id.
   void add(Ids ids, Values values, unsigned threads = 0) {
     if (ids.empty()) return;
-    const float largest = std::max(std::fabs(values.lowest()), std::fabs(values.highest()));
-    const double growth = static_cast<double>(largest) * static_cast<double>(ids.size());
-    if (magnitude_.fetch_add(growth) + growth > std::numeric_limits<float>::max()) {
-      return add_watching_overflow(ids, values);
-    }
-    note_whole(values);
+    const double growth = values.largest() * static_cast<double>(ids.size());
+    ScoreRange::Announced announced(range_, growth, values.whole());
+    if (announced.may_overflow()) return add_watching_overflow(ids, values, announced);
     const bool towards = sign() > 0 ? values.lowest() < 0 : values.highest() > 0;
-    update(ids, values, Adding{sign()}, towards, threads);
+    update(ids, values, Adding{sign()}, towards, threads, announced);
   }
 
   /// Replaces each id's score; of an id given twice the last value holds. O(1) an id.
   void set(Ids ids, Values values, unsigned threads = 0) {
     if (ids.empty()) return;
-    raise_magnitude(std::max(std::fabs(values.lowest()), std::fabs(values.highest())));
-    note_whole(values);
-    update(ids, values, Setting{sign()}, true, threads);
+    ScoreRange::Announced announced(range_, values.largest(), values.whole());
+    update(ids, values, Setting{sign()}, true, threads, announced);
   }
 
   /// Replaces all scores (as many as samples ever seen; those of removed ids are passed over).
@@ -142,8 +138,7 @@ class BasicIndex {
     for (std::size_t id = 0; id < scores.size(); ++id) {
       mine[id] = mine[id] == kRemovedScore ? mine[id] : inward(scores[id]);
     }
-    refresh_magnitude();
-    whole_.store(scores.empty() || Values(scores).whole());
+    range_.replaced({mine, table_.size()});
     ordering_.forget();
   }
 
@@ -156,8 +151,8 @@ class BasicIndex {
     const std::size_t first = table_.size();
     table_.grow(scores.size(), 0.0F);
     for (std::size_t i = 0; i < scores.size(); ++i) table_.scores()[first + i] = inward(scores[i]);
-    raise_magnitude(largest_of(scores));
-    if (!scores.empty()) note_whole(Values(scores));
+    if (scores.empty()) return static_cast<std::int64_t>(first);
+    const ScoreRange::Announced announced(range_, Values(scores).largest(), Values(scores).whole());
     arrived(scores.size(), [&](std::size_t i) { return static_cast<Id>(first + i); });
     return static_cast<std::int64_t>(first);
   }
@@ -169,10 +164,8 @@ class BasicIndex {
     for (std::size_t i = 0; i < ids.size(); ++i) {
       table_.restore_plain(static_cast<Id>(ids[i]), inward(values[i]));
     }
-    if (!ids.empty()) {
-      raise_magnitude(std::max(std::fabs(values.lowest()), std::fabs(values.highest())));
-      note_whole(values);
-    }
+    if (ids.empty()) return;
+    const ScoreRange::Announced announced(range_, values.largest(), values.whole());
     arrived(ids.size(), [&](std::size_t i) { return static_cast<Id>(ids[i]); });
   }
 
@@ -294,77 +287,11 @@ class BasicIndex {
   /// Up to here float32 holds every whole number.
   static constexpr double kLargestExact = 1 << 24;
 
-  /// Holds the gate alone for a scope.
-  class Alone {
-   public:
-    explicit Alone(AccessGate& gate) : gate_(gate) { gate_.enter_alone(); }
-    Alone(const Alone&) = delete;
-    Alone& operator=(const Alone&) = delete;
-    ~Alone() { gate_.leave_alone(); }
-
-   private:
-    AccessGate& gate_;
-  };
-
-  /// Holds the gate beside others for a scope.
-  class Shared {
-   public:
-    explicit Shared(AccessGate& gate) : gate_(gate) { gate_.enter_shared(); }
-    Shared(const Shared&) = delete;
-    Shared& operator=(const Shared&) = delete;
-    ~Shared() { gate_.leave_shared(); }
-
-   private:
-    AccessGate& gate_;
-  };
-
-  /// Holds the gate for an updating call: alone where possible, beside others where not, and gives
-  /// way between blocks.
-  class Turn {
-   public:
-    explicit Turn(AccessGate& gate) : gate_(gate) { enter(); }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-    ~Turn() { leave(); }
-
-    [[nodiscard]] bool alone() const noexcept { return alone_; }
-    [[nodiscard]] bool contended() const noexcept { return alone_ && gate_.contended_alone(); }
-
-    /// Alone from now on, others kept out until the next `give_way`.
-    void insist() {
-      if (alone_) return;
-      gate_.leave_shared();
-      gate_.enter_alone();
-      alone_ = true;
-    }
-
-    /// Between blocks: lets in who waits; alone again once nobody else is there.
-    void give_way() {
-      if (alone_) {
-        if (!gate_.contended_alone()) return;
-        gate_.let_others_in();
-        alone_ = false;
-      } else {
-        gate_.leave_shared();
-        enter();
-      }
-    }
-
-   private:
-    void enter() {
-      alone_ = gate_.try_enter_alone();
-      if (!alone_) gate_.enter_shared();
-    }
-    void leave() { alone_ ? gate_.leave_alone() : gate_.leave_shared(); }
-
-    AccessGate& gate_;
-    bool alone_ = false;
-  };
-
   // ---- one batch of updates --------------------------------------------------------------------
 
   template <class Change>
-  void update(Ids ids, Values values, Change change, bool towards, unsigned threads) {
+  void update(Ids ids, Values values, Change change, bool towards, unsigned threads,
+              ScoreRange::Announced& announced) {
     Turn turn(gate_);
     if (!ordering_.ready()) {
       turn.insist();
@@ -373,7 +300,7 @@ class BasicIndex {
     const unsigned workers = worthwhile_workers(ids.size(), threads, must_tell(towards));
     std::size_t done = 0;
     if (turn.alone() && workers == 1) {
-      done = update_undoable(ids, values, change, towards, turn);
+      done = update_undoable(ids, values, change, towards, turn, announced);
       if (done == ids.size()) return;
     } else {
       require_in_pool_by(workers, ids);
@@ -399,8 +326,9 @@ class BasicIndex {
   /// Applies the batch alone and undoes it if an id turns out bad. Stops early, with the rest
   /// checked, if others wait; returns how many were done.
   template <class Change>
-  std::size_t update_undoable(Ids ids, Values values, Change change, bool towards, Turn& turn) {
-    const bool exact = std::is_same_v<Change, Adding> && values.uniform() && exactly(values, ids);
+  std::size_t update_undoable(Ids ids, Values values, Change change, bool towards, Turn& turn,
+                              ScoreRange::Announced& announced) {
+    const bool exact = std::is_same_v<Change, Adding> && values.uniform() && is_exact(announced);
     float* const undo = exact ? nullptr : undo_log(ids.size());
     const float delta = change(0.0F, values[0]);
     const auto apply = [&](std::size_t begin, Ids part, bool& good) {
@@ -428,23 +356,24 @@ class BasicIndex {
             : undo_changes(table_, ids.first(done), undo);
       throw;
     }
+    if (undo_size_ > table_.size() + tuning::kBlockIds) {  // not worth keeping for the next call
+      undo_.reset();
+      undo_size_ = 0;
+    }
     if (must_tell(towards)) tell_all(ids.first(done));
     finish_block(done, turn);
     if (done < ids.size()) turn.give_way();
     return done;
   }
 
-  /// Are all scores, and will all sums be, whole numbers that float32 holds exactly?
-  [[nodiscard]] bool exactly(Values values, Ids ids) {
-    if (!whole_.load() || !values.whole()) return false;
-    if (magnitude_.load() > kLargestExact && updates_.load() - refreshed_ >= table_.size()) {
-      // The bound is what the scores could have come to. A look at what they have come to costs
-      // one pass over them, paid for by as many updates.
-      refreshed_ = updates_.load();
-      refresh_magnitude();
-      magnitude_.fetch_add(std::fabs(values.all()) * static_cast<double>(ids.size()));
+  /// Can additions be undone by subtracting? If only a look at the scores can tell, looks, but no
+  /// more often than as many updates have paid for it.
+  [[nodiscard]] bool is_exact(ScoreRange::Announced& announced) {
+    if (announced.worth_a_look() && updates_.load() - looked_at_ >= table_.size()) {
+      looked_at_ = updates_.load();
+      announced.look_at({table_.scores(), table_.size()});
     }
-    return magnitude_.load() <= kLargestExact;
+    return announced.exact();
   }
 
   /// Do the scores lie so far from the core that fetching them ahead pays?
@@ -496,89 +425,31 @@ class BasicIndex {
     ordering_.deliver(scratch);
   }
 
-  /// Alone, with workers: each has the ids of its own cache lines, in the order of the batch, so
-  /// that plain writes do and sums come out the same for any number of workers. False if another
-  /// index call has the workers (it cannot, while we are alone) or none could be started.
+  /// Alone, with workers of our own. False if none could be started or memory is short.
   template <class Change>
   bool update_by_crew(Ids ids, Values values, Change change, bool towards, unsigned workers) {
     WorkerPool::Crew crew = workers_.try_hire(workers);
     if (!crew || crew.size() == 1) return false;
     const unsigned parts = crew.size();
-    if (!reserve_split(ids.size(), parts, values.uniform())) return false;
-    const bool tell = must_tell(towards);
-    std::barrier all_split(static_cast<std::ptrdiff_t>(parts));
-    crew.run([&](unsigned worker) {
-      split_share(ids, values, worker, parts);
-      all_split.arrive_and_wait();
-      typename Order::Scratch scratch;
-      for (unsigned share = 0; share < parts; ++share) {
-        const std::size_t* const begins = split_lane(share, parts);
-        for (std::size_t at = begins[worker]; at < begins[worker + 1]; ++at) {
-          const Id id = split_ids_[at];
-          const float value = values.uniform() ? values.all() : split_values_[at];
-          const float now = change(table_.scores()[id], value);
-          table_.scores()[id] = now;
-          if (tell) ordering_.settle(id, now, scratch);
-        }
-      }
-      ordering_.deliver(scratch);
-    });
-    return true;
-  }
-
-  /// Sorts one worker's share of the ids by the worker that will apply them (a counting sort).
-  void split_share(Ids ids, Values values, unsigned share, unsigned parts) {
-    const std::size_t begin = ids.size() * share / parts;
-    const std::size_t end = ids.size() * (share + 1) / parts;
-    const std::uint64_t size = table_.size();
-    std::size_t* const begins = split_lane(share, parts);
-    std::size_t* const next = begins + parts + 1;
-    std::fill(begins, begins + parts + 1, std::size_t{0});
-    const auto owner = [parts](std::uint64_t id) {
-      const auto line = static_cast<std::uint32_t>(id >> tuning::kScoresPerLineLog2);
-      return (std::uint64_t{line * 0x9E3779B1U} * parts) >> 32;
-    };
-    // The ids may change under us, so they are read once, checked, and kept.
-    std::size_t kept = begin;
-    for (std::size_t i = begin; i < end; ++i) {
-      const auto id = static_cast<std::uint64_t>(ids[i]);
-      if (id >= size) continue;
-      split_raw_[kept] = static_cast<Id>(id);
-      if (!values.uniform()) split_raw_values_[kept] = values[i];
-      ++kept;
-      ++begins[owner(id) + 1];
-    }
-    begins[0] = begin;
-    for (unsigned part = 0; part < parts; ++part) begins[part + 1] += begins[part];
-    std::copy(begins, begins + parts, next);
-    for (std::size_t i = begin; i < kept; ++i) {
-      const std::size_t at = next[owner(split_raw_[i])]++;
-      split_ids_[at] = split_raw_[i];
-      if (!values.uniform()) split_values_[at] = split_raw_values_[i];
-    }
-  }
-
-  /// Where a share's runs begin, [parts + 1], and the next free place of each, [parts]. A cache
-  /// line of nothing lies between two shares: without it the workers' counters would share lines,
-  /// and the split would take ten times as long.
-  [[nodiscard]] std::size_t* split_lane(unsigned share, unsigned parts) noexcept {
-    return split_lanes_.data() + share * split_stride(parts);
-  }
-  [[nodiscard]] static std::size_t split_stride(unsigned parts) noexcept {
-    return std::size_t{2} * parts + 1 + 64 / sizeof(std::size_t);
-  }
-
-  [[nodiscard]] bool reserve_split(std::size_t count, unsigned parts, bool uniform) noexcept {
     try {
-      split_ids_.resize(count);
-      split_raw_.resize(count);
-      split_values_.resize(uniform ? 0 : count);
-      split_raw_values_.resize(uniform ? 0 : count);
-      split_lanes_.resize(parts * split_stride(parts));
-      return true;
+      split_.reserve(ids.size(), parts, values.uniform());
     } catch (const std::bad_alloc&) {
       return false;
     }
+    const bool tell = must_tell(towards);
+    std::barrier all_divided(static_cast<std::ptrdiff_t>(parts));
+    crew.run([&](unsigned worker) {
+      split_.divide(ids, values, table_.size(), worker, parts);
+      all_divided.arrive_and_wait();
+      typename Order::Scratch scratch;
+      split_.for_own(worker, parts, values, [&](Id id, float value) {
+        const float now = change(table_.scores()[id], value);
+        table_.scores()[id] = now;
+        if (tell) ordering_.settle(id, now, scratch);
+      });
+      ordering_.deliver(scratch);
+    });
+    return true;
   }
 
   void finish_block(std::size_t count, Turn& turn) {
@@ -590,7 +461,7 @@ class BasicIndex {
   }
 
   /// Adds with a look at every sum; only reached when sums near the end of float's range.
-  void add_watching_overflow(Ids ids, Values values) {
+  void add_watching_overflow(Ids ids, Values values, ScoreRange::Announced& announced) {
     const Alone alone(gate_);
     require_in_pool(table_, ids);
     float* const undo = undo_log(ids.size());
@@ -600,11 +471,10 @@ class BasicIndex {
       const auto id = static_cast<std::uint64_t>(ids[i]);
       if (id < table_.size() && std::isfinite(table_.scores()[id])) continue;
       undo_changes(table_, ids.first(done), undo);
-      refresh_magnitude();
       throw ScoreOverflow(i, ids[i]);
     }
     if (must_tell(true)) tell_all(ids.first(done));
-    refresh_magnitude();
+    announced.look_at({table_.scores(), table_.size()});
     updates_.fetch_add(done);
     ordering_.count_updates(done);
     if (ordering_.wants_upkeep()) ordering_.upkeep();
@@ -695,8 +565,7 @@ class BasicIndex {
                     "is given twice; give each id once");
   }
 
-  /// Room to keep `count` scores as they were; the gate is held alone. Kept for the next call
-  /// unless it is larger than the score array itself.
+  /// Room to keep `count` scores as they were; the gate is held alone. Kept for the next call.
   float* undo_log(std::size_t count) {
     if (count > undo_size_) {
       undo_.reset();
@@ -723,33 +592,9 @@ class BasicIndex {
     return std::atomic_ref(const_cast<float&>(table_.scores()[id])).load(std::memory_order_relaxed);
   }
 
-  void raise_magnitude(float to) noexcept {
-    double seen = magnitude_.load();
-    while (seen < to && !magnitude_.compare_exchange_weak(seen, to)) {
-    }
-  }
-
-  void refresh_magnitude() noexcept {
-    magnitude_.store(largest_of({table_.scores(), table_.size()}));
-  }
-
-  static float largest_of(std::span<const float> scores) noexcept {
-    float largest = 0.0F;
-    for (const float score : scores) {
-      const float size = std::fabs(score);
-      largest = size > largest && size != kRemovedScore ? size : largest;
-    }
-    return largest;
-  }
-
-  void note_whole(Values values) noexcept {
-    if (whole_.load() && !values.whole()) whole_.store(false);
-  }
-
   [[nodiscard]] std::size_t bytes() const noexcept {
     return sizeof(*this) + table_.nbytes() + ordering_.nbytes() + undo_size_ * sizeof(float) +
-           (split_ids_.capacity() + split_raw_.capacity()) * sizeof(Id) +
-           (split_values_.capacity() + split_raw_values_.capacity()) * sizeof(float);
+           split_.nbytes();
   }
 
   static IndexOptions resolved(IndexOptions options) {
@@ -772,20 +617,14 @@ class BasicIndex {
   Order ordering_;
   WorkerPool workers_;
 
-  /// At least as large as any score in the pool could be by now, in absolute value: while it is in
-  /// float's range, no sum can have left it.
-  std::atomic<double> magnitude_{0.0};
-  /// Every score in the pool is a whole number (never wrongly true).
-  std::atomic<bool> whole_{true};
+  ScoreRange range_;
   std::atomic<std::uint64_t> updates_{0};
 
   // Alone only:
-  std::uint64_t refreshed_ = 0;  // updates_ when magnitude_ was last looked up
+  std::uint64_t looked_at_ = 0;  // updates_ when the scores were last looked at for their range
   std::unique_ptr<float[]> undo_;
   std::size_t undo_size_ = 0;
-  std::vector<Id> split_raw_, split_ids_;               // [block] as given; by owner
-  std::vector<float> split_raw_values_, split_values_;  // [block] likewise
-  std::vector<std::size_t> split_lanes_;                // [parts, split_stride]
+  BatchSplit split_;
 };
 
 using SemiOrderedIndex = BasicIndex<SemiOrdering>;

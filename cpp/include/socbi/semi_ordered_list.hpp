@@ -380,19 +380,31 @@ class SemiOrderedList {
   void tidy(Place place) {
     std::vector<Key> keys = gather(place);
     const std::size_t capacity = towers_.node(place).capacity;
-    if (keys.size() > capacity) {
-      ++counters_.splits;
-      const auto half = static_cast<std::ptrdiff_t>(keys.size() / 2);
-      std::nth_element(keys.begin(), keys.begin() + half, keys.end());
-      const Place fresh = towers_.insert(keys[keys.size() / 2], capacity);
-      fill_node(fresh, std::span(keys).subspan(keys.size() / 2));
-      keys.resize(keys.size() / 2);
-    }
+    if (keys.size() > capacity) split(keys, capacity);
     fill_node(place, keys);
     const Place ahead = towers_.after(place);
     if (ahead != NodeTowers::kNone &&
         keys.size() + towers_.node(ahead).ids.size() <= capacity / 2) {
       merge(place, ahead);
+    }
+  }
+
+  /// Moves all but the lowest keys of a node into new nodes behind it, in even pieces.
+  void split(std::vector<Key>& keys, std::size_t capacity) {
+    ++counters_.splits;
+    // Two thirds full: room to grow into, and few more nodes than there must be.
+    const std::size_t filled = std::max<std::size_t>(1, capacity * 2 / 3);
+    const std::size_t pieces = (keys.size() + filled - 1) / filled;
+    if (pieces > 2) {
+      sort_keys(keys);
+    } else {
+      std::nth_element(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(keys.size() / 2),
+                       keys.end());
+    }
+    for (std::size_t piece = pieces; --piece > 0;) {
+      const std::size_t begin = keys.size() * piece / (piece + 1);
+      fill_node(towers_.insert(keys[begin], capacity), std::span(keys).subspan(begin));
+      keys.resize(begin);
     }
   }
 

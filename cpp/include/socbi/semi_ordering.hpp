@@ -114,6 +114,7 @@ class SemiOrdering {
   void take(std::size_t wanted, bool remove, std::vector<Key>& out) {
     wanted = std::min(wanted, table_.alive());
     out.clear();
+    if (wanted == 0) return;
     out.reserve(wanted);
     decide(wanted);
     updates_.store(0);

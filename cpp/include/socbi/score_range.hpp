@@ -1,0 +1,108 @@
+// What the scores can have come to, known without looking at them.
+//
+// Two facts are kept up by every updating call, in O(1) a call: a bound on the size of any score,
+// by which no sum is looked at for overflow until one could overflow; and whether all scores are
+// whole numbers, by which additions can be undone exactly by subtracting.
+//
+// A call announces what it is going to do before it begins (`Announced`, for a scope), so that both
+// are true at every moment, also in the middle of a call that gave way to others. All of it is
+// guarded by one mutex, taken twice a call.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <span>
+
+#include "socbi/score.hpp"
+
+namespace socbi {
+
+class ScoreRange {
+ public:
+  /// Up to here float32 holds every whole number.
+  static constexpr double kLargestExact = 1 << 24;
+
+  /// Held by a call from before its first change until after its last.
+  class Announced {
+   public:
+    /// Scores may grow by `growth`, or be set to that size; by whole numbers or not.
+    Announced(ScoreRange& range, double growth, bool whole) : range_(range), growth_(growth) {
+      const std::lock_guard lock(range_.mutex_);
+      ++range_.calls_;
+      range_.bound_ += growth;
+      range_.whole_ = range_.whole_ && whole;
+    }
+    Announced(const Announced&) = delete;
+    Announced& operator=(const Announced&) = delete;
+    ~Announced() {
+      const std::lock_guard lock(range_.mutex_);
+      --range_.calls_;
+    }
+
+    /// Could a sum leave the range of a float?
+    [[nodiscard]] bool may_overflow() const {
+      const std::lock_guard lock(range_.mutex_);
+      return range_.bound_ > std::numeric_limits<float>::max();
+    }
+
+    /// Are all scores, and will all sums be, whole numbers that float32 holds exactly?
+    [[nodiscard]] bool exact() const {
+      const std::lock_guard lock(range_.mutex_);
+      return range_.whole_ && range_.bound_ <= kLargestExact;
+    }
+
+    /// Would a look at the scores tell whether they are exact?
+    [[nodiscard]] bool worth_a_look() const {
+      const std::lock_guard lock(range_.mutex_);
+      return range_.whole_ && range_.bound_ > kLargestExact && range_.calls_ == 1;
+    }
+
+    /// Looks at the scores themselves, O(n); the gate is held alone. Nothing is learned while other
+    /// calls are under way.
+    void look_at(std::span<const float> scores) {
+      const std::lock_guard lock(range_.mutex_);
+      if (range_.calls_ == 1) range_.bound_ = largest(scores) + growth_;
+    }
+
+   private:
+    ScoreRange& range_;
+    const double growth_;
+  };
+
+  /// All scores were replaced by these; the gate is held alone.
+  void replaced(std::span<const float> scores) {
+    const bool whole = std::all_of(scores.begin(), scores.end(), is_whole);
+    const std::lock_guard lock(mutex_);
+    if (calls_ > 0) {  // what they have announced still holds
+      bound_ += largest(scores);
+      whole_ = whole_ && whole;
+      return;
+    }
+    bound_ = largest(scores);
+    whole_ = whole;
+  }
+
+  [[nodiscard]] static bool is_whole(float score) noexcept {
+    return !std::isfinite(score) || score == std::trunc(score);
+  }
+
+ private:
+  /// The size of the largest score; what is not finite is no sample of the pool.
+  static double largest(std::span<const float> scores) noexcept {
+    float largest = 0.0F;
+    for (const float score : scores) {
+      const float size = std::fabs(score);
+      largest = size > largest && size != kRemovedScore ? size : largest;
+    }
+    return largest;
+  }
+
+  std::mutex mutex_;    // guards all below
+  double bound_ = 0.0;  // no score in the pool is larger, nor will one be by the calls under way
+  bool whole_ = true;   // every score in the pool is a whole number; false may be too careful
+  int calls_ = 0;       // under way
+};
+
+}  // namespace socbi
