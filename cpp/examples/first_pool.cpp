@@ -15,7 +15,8 @@ int main() {
     threads.emplace_back([&index, seed] {
       std::mt19937 random(seed);
       std::vector<std::int64_t> hit(100'000);
-      for (std::int64_t& id : hit) id = random() % kSamples;
+      std::uniform_int_distribution<std::int64_t> any(0, kSamples - 1);
+      for (std::int64_t& id : hit) id = any(random);
       index.add(hit, socbi::Values(1.0F));
     });
   }

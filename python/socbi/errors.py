@@ -3,7 +3,7 @@
 ::
 
     SocbiError
-    ├── InvalidInputError   (ValueError)   a value that cannot be: NaN, a wrong length, an unknown option
+    ├── InvalidInputError   (ValueError)   a value that cannot be: NaN, a wrong length, ...
     ├── InvalidTypeError    (TypeError)    a wrong dtype or kind of object
     ├── UnknownIdError      (KeyError)     an id that no sample has
     │   └── RemovedIdError                 an id whose sample was removed or popped

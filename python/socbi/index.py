@@ -93,9 +93,7 @@ class PoolIndex:
         """
         self._core.add(ids, delta, _optional(threads, "threads", 1, MOST_THREADS))
 
-    def set(
-        self, ids: npt.ArrayLike, scores: npt.ArrayLike, *, threads: int | None = None
-    ) -> None:
+    def set(self, ids: npt.ArrayLike, scores: npt.ArrayLike, *, threads: int | None = None) -> None:
         """Replace the score of each id; of an id given twice the last one holds.
 
         Takes and raises what `add` does. Of two concurrent calls for one id the last writer wins.

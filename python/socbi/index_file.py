@@ -1,8 +1,8 @@
-"""The file a saved index is: versioned, checksummed, written beside and renamed.
+r"""The file a saved index is: versioned, checksummed, written beside and renamed.
 
 Layout, all little-endian::
 
-    8 bytes   magic  b"\\x89socbi\\r\\n"   (a text-mode transfer or a foreign file shows at once)
+    8 bytes   magic  b"\x89socbi\r\n"   (a text-mode transfer or a foreign file shows at once)
     4 bytes   format version
     4 bytes   length of the header
     header    JSON: what the index was made with, and the number of scores
@@ -43,10 +43,10 @@ def write(path: str | os.PathLike[str], settings: dict[str, Any], scores: ScoreA
     """
     target = Path(path)
     header = json.dumps({**settings, "scores": len(scores)}, sort_keys=True).encode()
-    parts = [
+    parts: list[bytes | memoryview] = [
         _PREFIX.pack(MAGIC, VERSION, len(header)),
         header,
-        memoryview(np.ascontiguousarray(scores, dtype="<f4")).cast("B"),
+        np.ascontiguousarray(scores, dtype="<f4").view(np.uint8).data,
     ]
     checksum = 0
     for part in parts:

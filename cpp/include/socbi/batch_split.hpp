@@ -81,8 +81,8 @@ class BatchSplit {
 
  private:
   static std::uint64_t owner(Id id, unsigned parts) noexcept {
-    const std::uint32_t line = id >> tuning::kScoresPerLineLog2;
-    return (std::uint64_t{line * 0x9E3779B1U} * parts) >> 32;  // spread, then scaled to 0..parts-1
+    const std::uint32_t spread = (id >> tuning::kScoresPerLineLog2) * 0x9E3779B1U;
+    return (std::uint64_t{spread} * parts) >> 32;  // scaled to 0..parts-1
   }
 
   /// Where a share's runs begin, [parts + 1], and the next free place of each, [parts]. A cache

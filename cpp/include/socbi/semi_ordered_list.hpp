@@ -32,6 +32,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <new>
+#include <ranges>
 #include <span>
 #include <string>
 #include <utility>
@@ -349,14 +351,14 @@ class SemiOrderedList {
     const bool many = cuts.size() > 12;
     if (many) sort_keys(keys);
     std::size_t end = keys.size();
-    for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut) {
-      const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(*cut);
+    for (const std::size_t cut : std::views::reverse(cuts)) {
+      const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(cut);
       if (!many) {
         std::nth_element(keys.begin(), begin, keys.begin() + static_cast<std::ptrdiff_t>(end));
       }
-      fill_node(towers_.insert(*begin, std::max(capacity, end - *cut)),
-                std::span(keys).subspan(*cut, end - *cut));
-      end = *cut;
+      fill_node(towers_.insert(*begin, std::max(capacity, end - cut)),
+                std::span(keys).subspan(cut, end - cut));
+      end = cut;
     }
     keys.resize(end);
     keys.shrink_to_fit();
