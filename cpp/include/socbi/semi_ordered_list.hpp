@@ -33,7 +33,6 @@
 #include <cstdint>
 #include <mutex>
 #include <new>
-#include <ranges>
 #include <span>
 #include <string>
 #include <utility>
@@ -351,7 +350,8 @@ class SemiOrderedList {
     const bool many = cuts.size() > 12;
     if (many) sort_keys(keys);
     std::size_t end = keys.size();
-    for (const std::size_t cut : std::views::reverse(cuts)) {
+    for (std::size_t i = cuts.size(); i-- > 0;) {
+      const std::size_t cut = cuts[i];
       const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(cut);
       if (!many) {
         std::nth_element(keys.begin(), begin, keys.begin() + static_cast<std::ptrdiff_t>(end));
