@@ -199,6 +199,31 @@ void measure_rounds(std::size_t samples, std::size_t updates, std::uint64_t seed
 }
 
 // ---- memory
+// ---- small calls
+// ---------------------------------------------------------------------------------
+
+/// What one call costs in C++; bench/goals.py takes it from what the same call costs in Python.
+void measure_small_calls(std::uint64_t seed) {
+  constexpr std::size_t kSamples = 1'000'000;
+  constexpr std::size_t kCalls = 20'000;
+  socbi::SemiOrderedIndex index(kSamples, {});
+  for (int i = 0; i < 3; ++i) static_cast<void>(index.pop(128));
+  Ids ids = random_ids(128, kSamples, seed);
+  for (std::int64_t& id : ids) {
+    while (!index.contains(id)) id = (id + 1) % static_cast<std::int64_t>(kSamples);
+  }
+  std::vector<double> add_s, top_s;
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    add_s.push_back(elapsed_s([&] { index.add(ids, socbi::Values(1.0F)); }));
+  }
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    top_s.push_back(elapsed_s([&] { static_cast<void>(index.top(128)); }));
+  }
+  std::printf("{\"what\": \"call\", \"ids\": 128, \"add_us\": %.3f, \"top_us\": %.3f}\n",
+              median(add_s) * 1e6, median(top_s) * 1e6);
+  std::fflush(stdout);
+}
+
 // --------------------------------------------------------------------------------------
 
 double resident_bytes() {
@@ -280,6 +305,7 @@ void measure_tree(std::size_t samples, std::uint64_t seed) {
 
 int main(int argc, char** argv) {
   const std::uint64_t seed = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
+  measure_small_calls(seed);
   for (const std::size_t samples : {std::size_t{1'000'000}, std::size_t{10'000'000}}) {
     measure_memory(samples, socbi::Refile::kLazy, seed);
     measure_memory(samples, socbi::Refile::kEager, seed);
