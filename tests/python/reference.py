@@ -162,9 +162,10 @@ class ReferenceIndex:
         return scores + np.float32(0)  # -0.0 becomes +0.0
 
     def _each(self, ids, values):
-        if np.ndim(values) == 0:
-            values = np.full(len(ids), values)
-        values = self._finite(values)
+        single = np.ndim(values) == 0
+        values = self._finite([values] if single else values)
+        if single:
+            return np.repeat(values, len(ids))
         if len(values) != len(ids):
             raise InvalidInputError("lengths differ")
         return values

@@ -14,6 +14,7 @@
 #include <span>
 
 #include "socbi/errors.hpp"
+#include "socbi/prefetch.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
 #include "socbi/tuning.hpp"
@@ -79,17 +80,6 @@ struct Setting {
   }
 };
 
-/// Brings the score of an id nearer, before it is written. Any id will do: an address beyond the
-/// table is harmless.
-inline void fetch_ahead(const float* scores, std::int64_t id) noexcept {
-#if defined(__GNUC__)
-  __builtin_prefetch(scores + static_cast<std::uint32_t>(id), 1);
-#else
-  static_cast<void>(scores);
-  static_cast<void>(id);
-#endif
-}
-
 /// Throws for the first id that is out of range or removed; `first` is the position of ids[0].
 inline void require_in_pool(const ScoreTable& table, std::span<const std::int64_t> ids,
                             std::size_t first = 0) {
@@ -132,7 +122,8 @@ std::size_t for_each_known(const ScoreTable& table, std::span<const std::int64_t
     if (unknown) break;
     if (kAhead && i + kLanes + tuning::kPlainFetchDistance <= count) {
       for (std::size_t lane = 0; lane < kLanes; ++lane) {
-        fetch_ahead(scores, id_at[i + lane + tuning::kPlainFetchDistance]);
+        fetch_ahead(scores +
+                    static_cast<std::uint32_t>(id_at[i + lane + tuning::kPlainFetchDistance]));
       }
     }
     for (std::size_t lane = 0; lane < kLanes; ++lane) step(i + lane, group[lane]);

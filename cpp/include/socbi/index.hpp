@@ -49,6 +49,7 @@
 #include "socbi/errors.hpp"
 #include "socbi/invariants.hpp"
 #include "socbi/ordering.hpp"
+#include "socbi/prefetch.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_range.hpp"
@@ -412,7 +413,8 @@ class BasicIndex {
     typename Order::Scratch scratch;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (i + tuning::kAtomicFetchDistance < ids.size()) {
-        fetch_ahead(table_.scores(), ids[i + tuning::kAtomicFetchDistance]);
+        fetch_ahead(table_.scores() +
+                    static_cast<std::uint32_t>(ids[i + tuning::kAtomicFetchDistance]));
       }
       const auto id = static_cast<std::uint64_t>(ids[i]);
       if (id >= size) continue;

@@ -40,7 +40,8 @@
 
 #include "socbi/front.hpp"
 #include "socbi/node_towers.hpp"
-#include "socbi/radix_sort.hpp"
+#include "socbi/partition.hpp"
+#include "socbi/prefetch.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
@@ -94,6 +95,7 @@ class SemiOrderedList {
         // The scan finds what is in `out` again, since it is still in the pool.
         out.clear();
         if (!list_more(wanted)) return;
+        continue;
       }
       const Key filed = front_.pop_lowest();
       const Id id = order_.id(filed);
@@ -270,7 +272,7 @@ class SemiOrderedList {
     inbox_.clear();
   }
 
-  /// Makes the first node the front; false if there is none.
+  /// Makes the first node that is not empty the front; false if there is none.
   bool refill_front(std::size_t wanted) {
     overfull_.clear();  // the nodes change now
     while (!towers_.empty()) {
@@ -278,9 +280,8 @@ class SemiOrderedList {
       std::vector<Key> keys = gather(first);
       const std::size_t capacity = towers_.node(first).capacity;
       towers_.erase(first);
-      if (keys.empty()) continue;
       lay_out(std::move(keys), std::min(front_capacity(wanted), capacity));
-      return true;
+      if (!front_.empty()) return true;
     }
     return false;
   }
@@ -318,7 +319,12 @@ class SemiOrderedList {
     const std::vector<Id> ids = std::exchange(towers_.node(from).ids, {});
     std::vector<Key> keys;
     keys.reserve(ids.size());
-    for (const Id id : ids) {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i + tuning::kGatherDistance < ids.size()) {
+        fetch_ahead(table_.scores() + ids[i + tuning::kGatherDistance]);
+        fetch_ahead(table_.places() + ids[i + tuning::kGatherDistance]);
+      }
+      const Id id = ids[i];
       Place& place = table_.places()[id];
       if (place != from) {
         ++counters_.dropped;
@@ -335,35 +341,30 @@ class SemiOrderedList {
     return keys;
   }
 
-  /// Cuts keys into the front (which must be empty) and, before all nodes, new nodes whose capacity
-  /// grows with rank.
+  /// Makes keys the front (which must be empty) and, if they are many, nodes before all others: cut
+  /// into nodes of the largest size in {capacity * growth^k}, the first of them cut again, and so
+  /// on. So a sample is looked at once a level on its way to the front.
   void lay_out(std::vector<Key>&& keys, std::size_t capacity) {
-    std::vector<std::size_t> cuts;
-    for (std::size_t at = capacity, size = capacity; at < keys.size(); at += size) {
-      // A last piece of less than half a node is not worth a node of its own.
-      if (keys.size() - at < size / 2) break;
-      cuts.push_back(at);
-      size *= growth_;
-    }
-    // Few cuts: partition at each, from the last, so that each pass is over what the next leaves
-    // (with a growth of g in all 1 + 1/g + ... passes). Many cuts: sort once.
-    const bool many = cuts.size() > 12;
-    if (many) sort_keys(keys);
-    std::size_t end = keys.size();
-    for (std::size_t i = cuts.size(); i-- > 0;) {
-      const std::size_t cut = cuts[i];
-      const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(cut);
-      if (!many) {
-        std::nth_element(keys.begin(), begin, keys.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<Key> buffer;
+    while (keys.size() > 2 * capacity) {
+      std::size_t size = capacity;
+      while (growth_ > 1 && size * growth_ * 3 / 2 <= keys.size()) size *= growth_;
+      const std::vector<std::size_t> begins =
+          partition(keys, (keys.size() + size / 2) / size, buffer);
+      for (std::size_t piece = begins.size(); --piece > 0;) {
+        const std::span part = std::span(keys).subspan(begins[piece]);
+        if (!part.empty())
+          fill_node(towers_.insert(lowest(part), std::max(size, part.size())), part);
+        keys.resize(begins[piece]);
       }
-      fill_node(towers_.insert(*begin, std::max(capacity, end - cut)),
-                std::span(keys).subspan(cut, end - cut));
-      end = cut;
     }
-    keys.resize(end);
-    keys.shrink_to_fit();
     for (const Key key : keys) table_.places()[order_.id(key)] = kInFront;
+    keys.shrink_to_fit();
     front_.refill(std::move(keys));
+  }
+
+  static Key lowest(std::span<const Key> keys) {
+    return *std::min_element(keys.begin(), keys.end());
   }
 
   void fill_node(Place place, std::span<const Key> keys) {
@@ -396,17 +397,13 @@ class SemiOrderedList {
     ++counters_.splits;
     // Two thirds full: room to grow into, and few more nodes than there must be.
     const std::size_t filled = std::max<std::size_t>(1, capacity * 2 / 3);
-    const std::size_t pieces = (keys.size() + filled - 1) / filled;
-    if (pieces > 2) {
-      sort_keys(keys);
-    } else {
-      std::nth_element(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(keys.size() / 2),
-                       keys.end());
-    }
-    for (std::size_t piece = pieces; --piece > 0;) {
-      const std::size_t begin = keys.size() * piece / (piece + 1);
-      fill_node(towers_.insert(keys[begin], capacity), std::span(keys).subspan(begin));
-      keys.resize(begin);
+    std::vector<Key> buffer;
+    const std::vector<std::size_t> begins =
+        partition(keys, (keys.size() + filled - 1) / filled, buffer);
+    for (std::size_t piece = begins.size(); --piece > 0;) {
+      const std::span part = std::span(keys).subspan(begins[piece]);
+      if (!part.empty()) fill_node(towers_.insert(lowest(part), capacity), part);
+      keys.resize(begins[piece]);
     }
   }
 

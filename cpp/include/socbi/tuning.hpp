@@ -38,6 +38,15 @@ inline constexpr std::size_t kAtomicFetchDistance = 16;
 inline constexpr std::size_t kPlainFetchDistance = 64;
 inline constexpr std::size_t kFetchAheadFrom = std::size_t{1} << 21;
 
+/// How far ahead a node's ids are looked up when it is gone over: each costs two cache misses.
+inline constexpr std::size_t kGatherDistance = 24;
+
+/// Keys are cut into at most so many pieces by splitters (a byte names the piece, and 16 to 64
+/// splitters stay in the L1 cache); into more by sorting. Eight draws a piece make pieces that are
+/// even to about a third.
+inline constexpr std::size_t kMostPieces = 64;
+inline constexpr std::size_t kDrawsPerPiece = 8;
+
 /// How often one owner re-files a sample that other threads keep changing before it queues it for
 /// the next retrieval instead. Overtaking once is rare, so this is never reached but under attack.
 inline constexpr int kRedoLimit = 16;
