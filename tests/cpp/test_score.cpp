@@ -35,7 +35,7 @@ const std::vector<float> kAscending = {
     -2.0F,               std::nextafter(-1.0F, -2.0F),
     -1.0F,               std::nextafter(-1.0F, 0.0F),
     -Limits::min(),      std::nextafter(-Limits::min(), 0.0F),
-    -2e-45F,             -Limits::denorm_min(),
+    -3e-45F,             -Limits::denorm_min(),
     0.0F,                Limits::denorm_min(),
     3e-45F,              std::nextafter(Limits::min(), 0.0F),
     Limits::min(),       std::nextafter(1.0F, 0.0F),
