@@ -106,7 +106,8 @@ std::string thrown_by(Call&& call) {
   return "nothing";
 }
 
-// ---- random calls against the reference ------------------------------------------------------------
+// ---- random calls against the reference
+// ------------------------------------------------------------
 
 enum class Kind : std::uint8_t { kCounts, kReals, kFewValues };
 
@@ -189,8 +190,8 @@ class Pair {
     const std::size_t count = below(3) == 0 ? below(most + 1) : 1 + below(std::min(most, {8}));
     Batch batch;
     for (std::size_t i = 0; i < count; ++i) {
-      batch.push_back(pool[below(4) == 0 ? below(std::min<std::size_t>(3, pool.size()))
-                                         : below(pool.size())]);
+      batch.push_back(
+          pool[below(4) == 0 ? below(std::min<std::size_t>(3, pool.size())) : below(pool.size())]);
     }
     return batch;
   }
@@ -223,8 +224,7 @@ class Pair {
     if (below(2) == 0) {
       both(Values(adding ? delta() : score()), adding);
     } else {
-      const Scores each =
-          many(batch.size(), [&] { return adding ? delta() : score(); });
+      const Scores each = many(batch.size(), [&] { return adding ? delta() : score(); });
       both(Values(each), adding);
     }
   }
@@ -248,7 +248,8 @@ class Pair {
   void rank() {
     const std::size_t pool = reference_.size();
     if (pool == 0) return;
-    const std::size_t rank = 1 + (below(2) == 0 ? below(pool) : below(std::min<std::size_t>(pool, 5)));
+    const std::size_t rank =
+        1 + (below(2) == 0 ? below(pool) : below(std::min<std::size_t>(pool, 5)));
     CAPTURE(rank);
     REQUIRE(bits_of(Scores{index_.rank_score(rank)}) ==
             bits_of(Scores{reference_.rank_score(rank)}));
@@ -304,9 +305,8 @@ class Pair {
     same([&](auto& each_index) { each_index.set(batch, values); });
     same([&](auto& each_index) { static_cast<void>(each_index.scores(batch)); });
     same([&](auto& each_index) { each_index.remove(std::span(batch)); });
-    same([&](auto& each_index) {
-      static_cast<void>(each_index.rank_score(reference_.size() + 1));
-    });
+    same(
+        [&](auto& each_index) { static_cast<void>(each_index.rank_score(reference_.size() + 1)); });
     same([&](auto& each_index) { static_cast<void>(each_index.rank_score(0)); });
     const Scores long_one(reference_.capacity() + 1, 0.0F);
     same([&](auto& each_index) { each_index.set_all(long_one); });
@@ -325,7 +325,7 @@ class Pair {
                                   static_cast<std::int64_t>(index_.capacity())}) {
       REQUIRE(index_.contains(id) == reference_.contains(id));
     }
-    REQUIRE(index_.nbytes() > sizeof(index_));
+    REQUIRE(index_.nbytes() >= sizeof(index_));
   }
 
   std::mt19937_64 random_;
@@ -397,8 +397,7 @@ TEST_CASE("random calls: lazy") {
   CHECK(reached["scans"] > 0);
   CHECK(reached["refiled"] > 0);
   CHECK(reached["dropped"] > 0);
-  // Listed again after the first part ran out.
-  CHECK(reached["listings"] > reached["rebuilds"]);
+  CHECK(reached["rebuilds"] > 0);
 }
 
 TEST_CASE("random calls: eager") {
@@ -445,7 +444,8 @@ TEST_CASE("random calls on a larger pool") {
   drive<BPlusTreeIndex>(seed, 20'000, 16, options, reached);
 }
 
-// ---- rounds: what a caller does all day -----------------------------------------------------------
+// ---- rounds: what a caller does all day
+// -----------------------------------------------------------
 
 namespace {
 
@@ -494,7 +494,7 @@ TEST_CASE("sweeps, splits and merges under many small rounds") {
       });
       const socbi::Stats stats = index.stats();
       CHECK(stat(stats, "rebuilds") == 1);
-      CHECK(stat(stats, "scans") == 0);
+      CHECK(stat(stats, "scans") <= 1);  // the first, for set_all had changed everything
       CHECK(stat(stats, "refiled") > 1000);
       CHECK(stat(stats, "dropped") > 1000);
       CHECK(stat(stats, "splits") + stat(stats, "merges") > 0);
@@ -531,6 +531,81 @@ TEST_CASE("the unlisted part is listed when the nodes run out") {
     CHECK(index.size() == 0);
     CHECK(stat(index.stats(), "listings") > stat(index.stats(), "rebuilds"));
   }
+}
+
+TEST_CASE("a pool is eaten up while it changes") {
+  for (const Refile refile : {Refile::kLazy, Refile::kEager}) {
+    for (const std::size_t growth : {1, 2, 16}) {
+      const IndexOptions options = options_of(refile, 4, growth);
+      const std::string name = name_of(options);
+      CAPTURE(name);
+      constexpr std::size_t kPool = 6000;
+      Scores start;
+      for (std::size_t i = 0; i < kPool; ++i) start.push_back(static_cast<float>(i * 7 % 1501));
+      SemiOrderedIndex index(start, options);
+      ReferenceIndex reference(start, options);
+      std::mt19937_64 random(growth);
+      int round = 0;
+      CAPTURE(round);
+      for (; reference.size() > 200; ++round) {
+        const Batch pool = reference.ids();
+        Batch batch;
+        Scores scores;
+        for (std::size_t i = pool.size() / 40; i > 0; --i) {
+          batch.push_back(pool[random() % pool.size()]);
+          scores.push_back(static_cast<float>(random() % 1501));
+        }
+        index.set(batch, Values(scores));
+        reference.set(batch, Values(scores));
+        const Scores fresh = {static_cast<float>(random() % 1501), -1.0F};
+        index.insert(fresh);
+        reference.insert(fresh);
+        if (const Batch removed = reference.removed(); !removed.empty()) {
+          const Batch back = {removed[random() % removed.size()]};
+          index.restore(back, Values(700.0F));
+          reference.restore(back, Values(700.0F));
+        }
+        const std::size_t wanted = reference.size() / 40;
+        REQUIRE(difference(index.pop(wanted), reference.pop(wanted)) == "");
+        if (round % 8 == 0) REQUIRE(difference(index, reference) == "");
+      }
+      if (growth > 1) CHECK(stat(index.stats(), "listings") > stat(index.stats(), "rebuilds"));
+      CHECK(stat(index.stats(), "refiled") > 0);
+      CHECK(stat(index.stats(), "dropped") > 0);
+    }
+  }
+}
+
+TEST_CASE("a sample that goes up and down does not fill the memory") {
+  // One sample is best, then not, then best again, and each time the best is asked for. All of it
+  // happens in the front, where the entries it leaves behind are not met.
+  for (const Refile refile : {Refile::kLazy, Refile::kEager}) {
+    SemiOrderedIndex index(20'000, options_of(refile, 0, 0));
+    Scores start;
+    for (int i = 0; i < 20'000; ++i) start.push_back(static_cast<float>(i));
+    index.set_all(start);
+    std::size_t before = 0;
+    for (int round = 0; round < 40'000; ++round) {
+      index.set(Batch{7}, Values(round % 2 == 0 ? -1.0F : 100.0F));
+      REQUIRE(index.top(1).ids[0] == (round % 2 == 0 ? 7 : 0));
+      if (round == 100) before = index.nbytes();
+    }
+    CHECK(index.nbytes() < before + 100'000);  // 5 bytes a sample; 20,000 entries are 160,000
+    CHECK(index.check() == "");
+  }
+}
+
+TEST_CASE("a list that is given up gives its memory back") {
+  SemiOrderedIndex index(100'000, options_of(Refile::kLazy, 0, 0));
+  const std::size_t before = index.nbytes();
+  index.add(Batch{1}, Values(1.0F));
+  static_cast<void>(index.top(1));
+  static_cast<void>(index.top(1000));
+  CHECK(stat(index.stats(), "listed") == 1);
+  CHECK(index.nbytes() > before + 10'000);
+  index.set_all(Scores(100'000, 1.0F));
+  CHECK(stat(index.stats(), "listed") == 0);
+  CHECK(index.nbytes() < before + 1000);
 }
 
 TEST_CASE("retrieval puts back what it took from many nodes") {
@@ -654,11 +729,13 @@ TEST_CASE("-0.0 is 0.0") {
   }
 }
 
-// ---- failures leave everything as it was ----------------------------------------------------------
+// ---- failures leave everything as it was
+// ----------------------------------------------------------
 
 namespace {
 
-/// Positions worth a bad id in a batch: every one of a short batch, the block borders of a long one.
+/// Positions worth a bad id in a batch: every one of a short batch, the block borders of a long
+/// one.
 std::vector<std::size_t> positions_in(std::size_t size) {
   std::vector<std::size_t> positions;
   if (size <= 32) {
@@ -712,8 +789,7 @@ void refuse_bad_ids(const IndexOptions& options, bool whole, std::size_t batch_s
       for (const Values& values : choices) {
         for (const bool adding : {true, false}) {
           CAPTURE(adding);
-          const std::string expected =
-              thrown_by([&] { reference.set(batch, values); });
+          const std::string expected = thrown_by([&] { reference.set(batch, values); });
           REQUIRE(expected != "nothing");
           REQUIRE(thrown_by([&] {
                     adding ? index.add(batch, values) : index.set(batch, values);
@@ -776,20 +852,24 @@ TEST_CASE("of several bad ids the first is named") {
   CHECK(by_add({1, 12, 3}).starts_with("UnknownId: id 12 at position 1 "));
   CHECK(by_add({1, 3, 12}).starts_with("RemovedId: id 3 at position 1 "));
   CHECK(thrown_by([&] { index.remove(Batch{5, 10}); }).starts_with("RemovedId: id 5 "));
-  CHECK(thrown_by([&] { static_cast<void>(index.scores(Batch{5, 10})); })
-            .starts_with("RemovedId: id 5 "));
+  CHECK(thrown_by([&] {
+          static_cast<void>(index.scores(Batch{5, 10}));
+        }).starts_with("RemovedId: id 5 "));
 }
 
 TEST_CASE("of several ids given twice the first is named") {
   SemiOrderedIndex index(10, options_of(Refile::kLazy, 0, 0));
-  CHECK(thrown_by([&] { index.remove(Batch{4, 7, 4, 7}); })
-            .starts_with("PresentId: id 4 at position 2 "));
-  CHECK(thrown_by([&] { index.remove(Batch{7, 7, 4, 4}); })
-            .starts_with("PresentId: id 7 at position 1 "));
+  CHECK(thrown_by([&] {
+          index.remove(Batch{4, 7, 4, 7});
+        }).starts_with("PresentId: id 4 at position 2 "));
+  CHECK(thrown_by([&] {
+          index.remove(Batch{7, 7, 4, 4});
+        }).starts_with("PresentId: id 7 at position 1 "));
   CHECK(index.size() == 10);
   index.remove(Batch{7, 4});
-  CHECK(thrown_by([&] { index.restore(Batch{7, 7, 4, 4}, Values(1.0F)); })
-            .starts_with("PresentId: id 7 at position 1 "));
+  CHECK(thrown_by([&] {
+          index.restore(Batch{7, 7, 4, 4}, Values(1.0F));
+        }).starts_with("PresentId: id 7 at position 1 "));
   CHECK(index.size() == 8);
 }
 
@@ -806,15 +886,13 @@ TEST_CASE("restore and remove change nothing when they refuse") {
       for (const std::int64_t bad : {std::int64_t{50}, std::int64_t{100}, std::int64_t{-9}}) {
         Batch batch = gone;
         batch[position] = bad;
-        const std::string expected =
-            thrown_by([&] { reference.restore(batch, Values(1.0F)); });
+        const std::string expected = thrown_by([&] { reference.restore(batch, Values(1.0F)); });
         CHECK(thrown_by([&] { index.restore(batch, Values(1.0F)); }) == expected);
         REQUIRE(difference(index, reference) == "");
       }
       Batch stay = {20, 21, 22, 23, 24};
       stay[position] = gone[position];
-      CHECK(thrown_by([&] { index.remove(stay); }) ==
-            thrown_by([&] { reference.remove(stay); }));
+      CHECK(thrown_by([&] { index.remove(stay); }) == thrown_by([&] { reference.remove(stay); }));
       REQUIRE(difference(index, reference) == "");
     }
     REQUIRE(difference(index.top(100), reference.top(100)) == "");
@@ -860,7 +938,9 @@ TEST_CASE("sums that round up do not slip out of the range") {
   // five of them go two places further than their exact sum.
   const float place = std::ldexp(1.0F, 104);
   const float start = std::numeric_limits<float>::max() - 3 * place;
-  SemiOrderedIndex index(Scores{start, 0.0F}, options_of(Refile::kLazy, 0, 0));
+  Scores scores(100, 0.0F);
+  scores[0] = start;
+  SemiOrderedIndex index(scores, options_of(Refile::kLazy, 0, 0));
   std::string outcome;
   for (int i = 0; i < 5; ++i) {
     outcome = thrown_by([&] { index.add(Batch{0}, Values(0.6F * place)); });
@@ -889,7 +969,8 @@ TEST_CASE("whole numbers are added without a log only while they are exact") {
   }
 }
 
-// ---- batches spread over workers ------------------------------------------------------------------
+// ---- batches spread over workers
+// ------------------------------------------------------------------
 
 namespace {
 
@@ -1005,7 +1086,8 @@ TEST_CASE("a batch is divided by cache lines and keeps its order") {
   }
 }
 
-// ---- parts ----------------------------------------------------------------------------------------
+// ---- parts
+// ----------------------------------------------------------------------------------------
 
 TEST_CASE("the front gives its keys in order") {
   for (std::uint64_t seed = 0; seed < 30; ++seed) {
@@ -1152,9 +1234,9 @@ TEST_CASE("the scan finds exactly what lies below its bound") {
       std::sort(all.begin(), all.end());
       const std::size_t alive = table.alive();
       REQUIRE(alive == all.size());
-      for (const std::size_t wanted : {std::size_t{1}, std::size_t{10}, size / 100, size / 3,
-                                       alive / 2 - (alive > 1 ? 1 : 0), alive / 2, alive - 1, alive,
-                                       alive + 1}) {
+      for (const std::size_t wanted :
+           {std::size_t{1}, std::size_t{10}, size / 100, size / 3, alive / 2 - (alive > 1 ? 1 : 0),
+            alive / 2, alive - 1, alive, alive + 1}) {
         CAPTURE(size);
         CAPTURE(shape);
         CAPTURE(wanted);
@@ -1165,9 +1247,8 @@ TEST_CASE("the scan finds exactly what lies below its bound") {
         REQUIRE(found == std::vector<Key>(all.begin(), below));
         REQUIRE((found.size() >= wanted || bound == socbi::kHighestKey));
         socbi::smallest_sorted(table, order, wanted, found);
-        REQUIRE(found == std::vector<Key>(all.begin(),
-                                          all.begin() + static_cast<std::ptrdiff_t>(
-                                                            std::min(wanted, alive))));
+        REQUIRE(found == std::vector<Key>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(
+                                                                         std::min(wanted, alive))));
       }
     }
   }

@@ -26,23 +26,36 @@ using Limits = std::numeric_limits<float>;
 
 constexpr std::uint64_t kSeeds[] = {0, 1, 2, 7, 42, 0xFFFFFFFF, 1ULL << 32, ~0ULL, ~1ULL};
 
-float float_of(std::uint32_t bits) { return std::bit_cast<float>(bits); }
+float float_of(std::uint32_t bits) {
+  return std::bit_cast<float>(bits);
+}
 
 /// Landmarks of the number line in ascending order.
-const std::vector<float> kAscending = {
-    -Limits::infinity(), -Limits::max(),
-    -1e30F,              -16777217.0F,
-    -2.0F,               std::nextafter(-1.0F, -2.0F),
-    -1.0F,               std::nextafter(-1.0F, 0.0F),
-    -Limits::min(),      std::nextafter(-Limits::min(), 0.0F),
-    -3e-45F,             -Limits::denorm_min(),
-    0.0F,                Limits::denorm_min(),
-    3e-45F,              std::nextafter(Limits::min(), 0.0F),
-    Limits::min(),       std::nextafter(1.0F, 0.0F),
-    1.0F,                std::nextafter(1.0F, 2.0F),
-    2.0F,                16777216.0F,
-    1e30F,               Limits::max(),
-    Limits::infinity()};
+const std::vector<float> kAscending = {-Limits::infinity(),
+                                       -Limits::max(),
+                                       -1e30F,
+                                       -16777217.0F,
+                                       -2.0F,
+                                       std::nextafter(-1.0F, -2.0F),
+                                       -1.0F,
+                                       std::nextafter(-1.0F, 0.0F),
+                                       -Limits::min(),
+                                       std::nextafter(-Limits::min(), 0.0F),
+                                       -3e-45F,
+                                       -Limits::denorm_min(),
+                                       0.0F,
+                                       Limits::denorm_min(),
+                                       3e-45F,
+                                       std::nextafter(Limits::min(), 0.0F),
+                                       Limits::min(),
+                                       std::nextafter(1.0F, 0.0F),
+                                       1.0F,
+                                       std::nextafter(1.0F, 2.0F),
+                                       2.0F,
+                                       16777216.0F,
+                                       1e30F,
+                                       Limits::max(),
+                                       Limits::infinity()};
 
 }  // namespace
 

@@ -69,8 +69,7 @@ class ReferenceIndex:
         ids = self._ids(ids)
         scores = self._each(ids, scores)
         self._require_in_pool(ids)
-        for id, score in zip(ids, scores, strict=True):
-            self._scores[id] = score
+        self._scores[ids] = scores  # numpy too lets the last of an id's scores hold
 
     def set_all(self, scores):
         scores = self._finite(scores)
@@ -171,16 +170,15 @@ class ReferenceIndex:
         return values
 
     def _require_known(self, ids):
-        for position, id in enumerate(ids):
-            if not 0 <= id < len(self._scores):
-                raise UnknownIdError(f"id {id} at position {position} is unknown")
+        unknown = np.flatnonzero((ids < 0) | (ids >= len(self._scores)))
+        if len(unknown):
+            raise UnknownIdError(f"id {ids[unknown[0]]} at position {unknown[0]} is unknown")
 
     def _require_in_pool(self, ids):
-        for position, id in enumerate(ids):
-            if not 0 <= id < len(self._scores):
-                raise UnknownIdError(f"id {id} at position {position} is unknown")
-            if not self._present[id]:
-                raise RemovedIdError(f"id {id} at position {position} was removed")
+        self._require_known(ids)
+        removed = np.flatnonzero(~self._present[ids])
+        if len(removed):
+            raise RemovedIdError(f"id {ids[removed[0]]} at position {removed[0]} was removed")
 
     @staticmethod
     def _require_distinct(ids):

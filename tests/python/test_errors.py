@@ -22,19 +22,13 @@ ID_CALLS = ["add", "set", "remove", "restore", "scores"]
 
 @pytest.fixture(params=CLASSES)
 def index(request):
+    """An index which after the test is what it was before."""
     index = request.param(SCORES, seed=5)
+    reference = ReferenceIndex(SCORES, seed=5)
     index.remove(REMOVED)
-    return index
-
-
-@pytest.fixture(autouse=True)
-def nothing_changed(request):
-    """After each test, the index is what it was."""
-    yield
-    if "index" in request.fixturenames:
-        reference = ReferenceIndex(SCORES, seed=5)
-        reference.remove(REMOVED)
-        assert_same(request.getfixturevalue("index"), reference)
+    reference.remove(REMOVED)
+    yield index
+    assert_same(index, reference)
 
 
 def call_with(index, call, ids):
@@ -51,22 +45,22 @@ def good_ids(call, count):
 
 
 @pytest.mark.parametrize("unknown", [-1, 40, 41, 2**32, 2**62, -(2**63)])
-@pytest.mark.parametrize("position", [0, 1, 3])
 @pytest.mark.parametrize("call", ID_CALLS)
-def test_unknown_id(index, call, position, unknown):
-    ids = np.insert(good_ids(call, 3), position, unknown)
-    text = f"^id {unknown} at position {position} is unknown: ids run from 0 to 39$"
-    with pytest.raises(UnknownIdError, match=text):
-        call_with(index, call, ids)
+def test_unknown_id(index, call, unknown):
+    for position in range(4):
+        ids = np.insert(good_ids(call, 3), position, unknown)
+        text = f"^id {unknown} at position {position} is unknown: ids run from 0 to 39$"
+        with pytest.raises(UnknownIdError, match=text):
+            call_with(index, call, ids)
 
 
-@pytest.mark.parametrize("position", [0, 1, 3])
 @pytest.mark.parametrize("call", ["add", "set", "remove", "scores"])
-def test_removed_id(index, call, position):
-    ids = np.insert(good_ids(call, 3), position, 17)
-    text = f"^id 17 at position {position} was removed; bring it back with restore"
-    with pytest.raises(RemovedIdError, match=text):
-        call_with(index, call, ids)
+def test_removed_id(index, call):
+    for position in range(4):
+        ids = np.insert(good_ids(call, 3), position, 17)
+        text = f"^id 17 at position {position} was removed; bring it back with restore"
+        with pytest.raises(RemovedIdError, match=text):
+            call_with(index, call, ids)
 
 
 @pytest.mark.parametrize("call", ID_CALLS)
@@ -113,7 +107,7 @@ def test_ids_of_a_wrong_dtype(index, call, ids, text):
 
 
 def test_ragged_ids(index):
-    with pytest.raises(InvalidTypeError, match="ids must be .* array-like of numbers, got list"):
+    with pytest.raises(InvalidTypeError, match=r"ids must be .* array-like of numbers, got list"):
         index.add([[1], [2, 3]])
 
 
@@ -167,14 +161,14 @@ def test_a_number_that_is_not_finite(index, call, bad):
         getattr(index, call)(ids, np.float32(bad))
 
 
-@pytest.mark.parametrize("position", [0, 1, 2])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("call", ["add", "set", "restore"])
-def test_one_of_many_is_not_finite(index, call, bad, position):
-    values = np.zeros(3)
-    values[position] = bad
-    with pytest.raises(InvalidInputError, match=f"at position {position} is .*must be finite"):
-        getattr(index, call)(good_ids(call, 3), values)
+def test_one_of_many_is_not_finite(index, call, bad):
+    for position in range(3):
+        values = np.zeros(3)
+        values[position] = bad
+        with pytest.raises(InvalidInputError, match=f"at position {position} is .* be finite"):
+            getattr(index, call)(good_ids(call, 3), values)
 
 
 @pytest.mark.parametrize("make", CLASSES)
@@ -358,7 +352,7 @@ def test_baselines_have_no_nodes(extra):
         BPlusTreeIndex(3, **{extra: 4})
 
 
-# ---- what may be given in many forms ---------------------------------------------------------------
+# ---- what may be given in many forms -------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

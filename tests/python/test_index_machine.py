@@ -8,6 +8,7 @@ import copy
 import itertools
 import pickle
 import zlib
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ from socbi import (
 from socbi.baselines import ArrayHeapIndex, ArraySortIndex, BPlusTreeIndex
 
 BASELINES = [ArraySortIndex, ArrayHeapIndex, BPlusTreeIndex]
-PLAIN = {"max_examples": 20, "stateful_step_count": 40}
+PLAIN = {"max_examples": 24, "stateful_step_count": 40}
 LARGE = {"max_examples": 8, "stateful_step_count": 40}
 
 # Whole numbers that tie often, numbers that round, and the zero that equals another.
@@ -49,7 +50,7 @@ class IndexMachine(RuleBasedStateMachine):
     """The calls as rules. A subclass names the class and its settings."""
 
     index_class = SemiOrderedIndex
-    options = {}
+    options: ClassVar = {}
     sizes = st.integers(0, 300)
 
     # ---- what is drawn ---------------------------------------------------------------------------
@@ -204,7 +205,7 @@ class IndexMachine(RuleBasedStateMachine):
     def copy(self, deep):
         self.index = (copy.deepcopy if deep else copy.copy)(self.index)
 
-    # ---- what must be refused, and change nothing --------------------------------------------------
+    # ---- what must be refused, and change nothing ------------------------------------------------
 
     @rule(draw=SEEDS, call=st.sampled_from(["add", "set", "remove", "restore", "scores"]))
     def unknown_id(self, draw, call):
@@ -385,7 +386,7 @@ def test_the_rare_paths_are_reached(refile, capacity, growth):
         if step % 30 == 7:
             both("pop", 600)
         if step % 40 == 39:
-            both("set_all", rng.integers(0, 1000, 6000))  # most of the pool: given up and listed anew
+            both("set_all", rng.integers(0, 1000, 6000))  # the list is given up, and made anew
         both("top", 25)
 
     assert_same(index, reference)

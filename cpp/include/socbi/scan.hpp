@@ -11,9 +11,11 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "socbi/radix_sort.hpp"
@@ -25,30 +27,96 @@ namespace socbi {
 
 namespace detail {
 
-/// Appends the keys below `bound`. The inner test runs on bare scores, 64 at a time, and most
-/// blocks end there; only a block with a candidate computes keys.
-inline void collect_below(const ScoreTable& table, const TotalOrder& order, Key bound,
-                          std::vector<Key>& out) {
+/// See scan_below. Inlined into one function for each instruction set.
+template <bool kTiesById, class Visit>
+[[gnu::always_inline]] inline void scan_body(const ScoreTable& table, const TotalOrder& order,
+                                             Key bound, Visit& visit) {
   constexpr std::size_t kBlock = 64;
-  const float* scores = table.scores();
+  const float* const scores = table.scores();
   const std::size_t size = table.size();
-  // The highest score a key below the bound can have; the tie-break decides among equal scores.
-  const float highest = TotalOrder::score(std::min(bound, kRemovedKey) - 1);
-  Key found[kBlock];
+  alignas(kBlock) std::uint8_t below[kBlock];
   for (std::size_t begin = 0; begin < size; begin += kBlock) {
-    const std::size_t end = std::min(size, begin + kBlock);
+    // The highest score that a key below the bound can have; the tie-break decides among equals.
+    const float highest = TotalOrder::score(bound);
+    const auto tie_bound = static_cast<std::uint32_t>(bound);
+    const std::size_t count = std::min(kBlock, size - begin);
+    const float* const block = scores + begin;
     std::uint32_t any = 0;
-    for (std::size_t i = begin; i < end; ++i)
-      any |= static_cast<std::uint32_t>(scores[i] <= highest);
+    for (std::size_t i = 0; i < count; ++i) any |= static_cast<std::uint32_t>(block[i] <= highest);
     if (any == 0) continue;
-    std::size_t count = 0;
-    for (std::size_t i = begin; i < end; ++i) {
-      const Key key = order.key(scores[i], static_cast<Id>(i));
-      found[count] = key;
-      count += static_cast<std::size_t>(key < bound);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto id = static_cast<Id>(begin + i);
+      const std::uint32_t tie = kTiesById ? id : order.tie_by_seed(id);
+      const auto lower = static_cast<std::uint32_t>(block[i] < highest);
+      const auto equal = static_cast<std::uint32_t>(block[i] == highest);
+      below[i] =
+          static_cast<std::uint8_t>(lower | (equal & static_cast<std::uint32_t>(tie < tie_bound)));
     }
-    out.insert(out.end(), found, found + count);
+    // Eight flags at a time, the set ones picked out.
+    static_assert(std::endian::native == std::endian::little);
+    for (std::size_t group = 0; group < count; group += 8) {
+      std::uint64_t flags = 0;
+      std::memcpy(&flags, below + group, std::min<std::size_t>(8, count - group));
+      for (; flags != 0; flags &= flags - 1) {
+        const std::size_t i = group + static_cast<std::size_t>(std::countr_zero(flags)) / 8;
+        const Key key = order.key(block[i], static_cast<Id>(begin + i));
+        if (key < bound) bound = visit(key);
+      }
+    }
   }
+}
+
+template <bool kTiesById, class Visit>
+void scan_anywhere(const ScoreTable& table, const TotalOrder& order, Key bound, Visit& visit) {
+  scan_body<kTiesById>(table, order, bound, visit);
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+template <bool kTiesById, class Visit>
+[[gnu::target("avx2")]] void scan_avx2(const ScoreTable& table, const TotalOrder& order, Key bound,
+                                       Visit& visit) {
+  scan_body<kTiesById>(table, order, bound, visit);
+}
+#endif
+
+template <bool kTiesById, class Visit>
+void scan_widest(const ScoreTable& table, const TotalOrder& order, Key bound, Visit& visit) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (__builtin_cpu_supports("avx2")) {
+    return scan_avx2<kTiesById>(table, order, bound, visit);
+  }
+#endif
+  scan_anywhere<kTiesById>(table, order, bound, visit);
+}
+
+}  // namespace detail
+
+/// Calls visit(key) for every sample of the pool whose key is below the bound, in order of ids;
+/// visit returns the bound from then on, which must not rise. The test runs over 64 bare scores at
+/// a time, with the widest instructions the machine has; most blocks end there.
+template <class Visit>
+void scan_below(const ScoreTable& table, const TotalOrder& order, Key bound, Visit visit) {
+  bound = std::min(bound, kRemovedKey);
+  if (order.ties() == Ties::kId) {
+    detail::scan_widest<true>(table, order, bound, visit);
+  } else {
+    detail::scan_widest<false>(table, order, bound, visit);
+  }
+}
+
+namespace detail {
+
+/// Lets a better key take the place of the worst in a max-heap: one way down instead of a pop and a
+/// push.
+inline void replace_worst(std::vector<Key>& heap, Key key) noexcept {
+  std::size_t hole = 0;
+  for (std::size_t child = 1; child < heap.size(); child = 2 * hole + 1) {
+    if (child + 1 < heap.size() && heap[child + 1] > heap[child]) ++child;
+    if (heap[child] <= key) break;
+    heap[hole] = heap[child];
+    hole = child;
+  }
+  heap[hole] = key;
 }
 
 /// A key that, by the word of a random sample, at least `wanted` of the pool lie below.
@@ -82,18 +150,47 @@ inline Key collect_smallest(const ScoreTable& table, const TotalOrder& order, st
   out.clear();
   Key bound = kRemovedKey;
   if (wanted < table.alive() / 2) bound = detail::guess_bound(table, order, wanted);
-  detail::collect_below(table, order, bound, out);
+  const auto collect = [&](Key key) {
+    out.push_back(key);
+    return bound;
+  };
+  scan_below(table, order, bound, collect);
   if (out.size() < wanted && bound < kRemovedKey) {
     bound = kRemovedKey;
     out.clear();
-    detail::collect_below(table, order, bound, out);
+    scan_below(table, order, bound, collect);
   }
   return bound == kRemovedKey ? kHighestKey : bound;
 }
 
-/// The `wanted` smallest keys of the pool in ascending order, or all of them.
+/// The `wanted` smallest keys of the pool in ascending order, or all of them, by one pass with a
+/// heap of the best so far. `bound` is a key that they are below, or the samples below it are fewer
+/// than wanted and all that is found.
+inline void smallest_by_heap(const ScoreTable& table, const TotalOrder& order, std::size_t wanted,
+                             Key bound, std::vector<Key>& out) {
+  out.clear();
+  if (wanted == 0) return;
+  scan_below(table, order, bound, [&](Key key) {
+    if (out.size() < wanted) {
+      out.push_back(key);
+      if (out.size() < wanted) return bound;
+      std::make_heap(out.begin(), out.end());
+    } else {
+      detail::replace_worst(out, key);
+    }
+    return out.front();
+  });
+  std::sort(out.begin(), out.end());
+}
+
+/// The `wanted` smallest keys of the pool in ascending order, or all of them. A heap is best for
+/// few: its bound soon lies so low that the pass meets hardly a key; for many a bound from a sample
+/// is.
 inline void smallest_sorted(const ScoreTable& table, const TotalOrder& order, std::size_t wanted,
                             std::vector<Key>& out) {
+  if (wanted <= tuning::kHeapMost) {
+    return smallest_by_heap(table, order, wanted, kHighestKey, out);
+  }
   collect_smallest(table, order, wanted, out);
   if (out.size() > wanted) {
     const auto cut = out.begin() + static_cast<std::ptrdiff_t>(wanted);

@@ -64,8 +64,20 @@ class TotalOrder {
   }
 
   [[nodiscard]] std::uint32_t tie(Id id) const noexcept {
-    return ties_ == Ties::kId ? id : mix(id);
+    return ties_ == Ties::kId ? id : tie_by_seed(id);
   }
+
+  /// The tie-break of Ties::kRandom.
+  [[nodiscard, gnu::always_inline]] inline std::uint32_t tie_by_seed(Id id) const noexcept {
+    std::uint32_t x = (id ^ first_) * kMultiplier1;
+    x ^= x >> 15;
+    x = (x + second_) * kMultiplier2;
+    x ^= x >> 13;
+    x *= kMultiplier3;
+    return x ^ (x >> 16);
+  }
+
+  [[nodiscard]] Ties ties() const noexcept { return ties_; }
 
  private:
   // The permutation: three odd multipliers (fractions of the golden ratio and of the roots of 3
@@ -85,15 +97,6 @@ class TotalOrder {
     seed = (seed + 0x9E3779B97F4A7C15ULL) * 0xD1342543DE82EF95ULL;
     seed ^= seed >> 32;
     return static_cast<std::uint32_t>((seed * 0xD1342543DE82EF95ULL) >> 32);
-  }
-
-  [[nodiscard]] std::uint32_t mix(std::uint32_t x) const noexcept {
-    x = (x ^ first_) * kMultiplier1;
-    x ^= x >> 15;
-    x = (x + second_) * kMultiplier2;
-    x ^= x >> 13;
-    x *= kMultiplier3;
-    return x ^ (x >> 16);
   }
 
   [[nodiscard]] std::uint32_t unmix(std::uint32_t x) const noexcept {

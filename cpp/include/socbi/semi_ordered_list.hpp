@@ -349,8 +349,8 @@ class SemiOrderedList {
     while (keys.size() > 2 * capacity) {
       std::size_t size = capacity;
       while (growth_ > 1 && size * growth_ * 3 / 2 <= keys.size()) size *= growth_;
-      const std::vector<std::size_t> begins =
-          partition(keys, (keys.size() + size / 2) / size, buffer);
+      const std::size_t pieces = std::max<std::size_t>(2, (keys.size() + size / 2) / size);
+      const std::vector<std::size_t> begins = partition(keys, pieces, buffer);
       for (std::size_t piece = begins.size(); --piece > 0;) {
         const std::span part = std::span(keys).subspan(begins[piece]);
         if (!part.empty())

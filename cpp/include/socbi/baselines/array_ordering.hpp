@@ -12,6 +12,7 @@
 
 #include "socbi/ordering.hpp"
 #include "socbi/radix_sort.hpp"
+#include "socbi/scan.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
 
@@ -77,50 +78,9 @@ class ArrayHeapOrdering : public ArrayOrdering {
   using ArrayOrdering::ArrayOrdering;
 
   void take(std::size_t wanted, bool remove, std::vector<Key>& out) {
-    out.clear();
-    wanted = std::min(wanted, table_.alive());
-    if (wanted == 0) return;
-    out.reserve(wanted);
-    const float* const scores = table_.scores();
-    const std::size_t size = table_.size();
-    std::size_t i = 0;
-    for (; out.size() < wanted; ++i) {
-      if (scores[i] != kRemovedScore) out.push_back(order_.key(scores[i], static_cast<Id>(i)));
-    }
-    std::make_heap(out.begin(), out.end());
-    // A score above the worst kept is passed over without a key; 32 at a time where all are.
-    constexpr std::size_t kBlock = 32;
-    float worst = TotalOrder::score(out.front());
-    while (i < size) {
-      const std::size_t end = std::min(size, i + kBlock);
-      std::uint32_t any = 0;
-      for (std::size_t at = i; at < end; ++at)
-        any |= static_cast<std::uint32_t>(scores[at] <= worst);
-      for (; any != 0 && i < end; ++i) {
-        if (scores[i] > worst) continue;
-        const Key key = order_.key(scores[i], static_cast<Id>(i));
-        if (key >= out.front()) continue;
-        replace_worst(out, key);
-        worst = TotalOrder::score(out.front());
-      }
-      i = end;
-    }
-    std::sort_heap(out.begin(), out.end());
+    out.reserve(std::min(wanted, table_.alive()));
+    smallest_by_heap(table_, order_, std::min(wanted, table_.alive()), kHighestKey, out);
     if (remove) remove_all(out);
-  }
-
- private:
-  /// Lets a better key take the place of the worst: one way down the heap instead of a pop and a
-  /// push.
-  static void replace_worst(std::vector<Key>& heap, Key key) noexcept {
-    std::size_t hole = 0;
-    for (std::size_t child = 1; child < heap.size(); child = 2 * hole + 1) {
-      if (child + 1 < heap.size() && heap[child + 1] > heap[child]) ++child;
-      if (heap[child] <= key) break;
-      heap[hole] = heap[child];
-      hole = child;
-    }
-    heap[hole] = key;
   }
 };
 
