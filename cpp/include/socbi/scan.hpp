@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -92,11 +93,12 @@ void scan_widest(const ScoreTable& table, const TotalOrder& order, Key bound, Vi
 }  // namespace detail
 
 /// Calls visit(key) for every sample of the pool whose key is below the bound, in order of ids;
-/// visit returns the bound from then on, which must not rise. The test runs over 64 bare scores at
-/// a time, with the widest instructions the machine has; most blocks end there.
+/// visit returns the bound from then on, which must not rise. Bounds are at most kRemovedKey. The
+/// test runs over 64 bare scores at a time, with the widest instructions the machine has; most
+/// blocks end there.
 template <class Visit>
 void scan_below(const ScoreTable& table, const TotalOrder& order, Key bound, Visit visit) {
-  bound = std::min(bound, kRemovedKey);
+  assert(bound <= kRemovedKey);
   if (order.ties() == Ties::kId) {
     detail::scan_widest<true>(table, order, bound, visit);
   } else {
@@ -170,6 +172,7 @@ inline void smallest_by_heap(const ScoreTable& table, const TotalOrder& order, s
                              Key bound, std::vector<Key>& out) {
   out.clear();
   if (wanted == 0) return;
+  bound = std::min(bound, kRemovedKey);
   scan_below(table, order, bound, [&](Key key) {
     if (out.size() < wanted) {
       out.push_back(key);
