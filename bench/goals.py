@@ -28,7 +28,7 @@ import socbi
 TOP = Path(__file__).resolve().parent.parent
 RESULTS = TOP / "bench" / "results"
 PAGE = TOP / "docs" / "performance.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+README = TOP / "README.md"
 Record = dict[str, Any]
 
 
@@ -130,11 +130,17 @@ def draw(result: Record, name: str) -> None:
         "",
         *tree_table(records),
     ]
-    page = PAGE.read_text()
-    head, rest = page.split(BEGIN)
-    _, tail = rest.split(END)
-    PAGE.write_text(head + BEGIN + "\n" + "\n".join(lines) + "\n" + END + tail)
+    replace_between(PAGE, "measured", lines)
+    replace_between(README, "rounds", short_round_table(records))
     print("\n".join(lines))
+
+
+def replace_between(page: Path, name: str, lines: list[str]) -> None:
+    """Put lines between the page's two markers of this name."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    head, rest = page.read_text().split(begin)
+    _, tail = rest.split(end)
+    page.write_text(head + begin + "\n" + "\n".join(lines) + "\n" + end + tail)
 
 
 def of(records: list[Record], what: str, **wanted: Any) -> list[Record]:
@@ -234,6 +240,20 @@ def round_table(records: list[Record]) -> list[str]:
             f"{r['pop_us']:,.1f} | {r['pop_median_us']:,.1f} | {r['round_us']:,.1f} | "
             f"{r['round_us'] / ours['round_us']:,.1f}x |"
         )
+    return rows
+
+
+def short_round_table(records: list[Record]) -> list[str]:
+    """The README's: a row an index, a column a size."""
+    cells = [(10**6, 1_000), (10**6, 10_000), (10**7, 1_000), (10**7, 10_000)]
+    names = list(dict.fromkeys(record["index"] for record in of(records, "round")))
+    rows = [
+        "| | " + " | ".join(f"{n:,} samples, {u:,} updates" for n, u in cells) + " |",
+        "| --- |" + " ---: |" * len(cells),
+    ]
+    for name in names:
+        times = [of(records, "round", index=name, samples=n, updates=u)[0] for n, u in cells]
+        rows.append(f"| {name} | " + " | ".join(f"{t['round_us']:,.0f}" for t in times) + " |")
     return rows
 
 

@@ -1,0 +1,34 @@
+"""The README's examples run and print what it says they print."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+EXAMPLE = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
+
+
+@pytest.mark.parametrize("code, printed", EXAMPLE.findall(README.read_text()))
+def test_example_prints_what_the_page_says(code, printed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, str(README), "exec"), {})
+    assert out.getvalue() == printed
+
+
+def test_every_python_block_is_an_example_with_its_output():
+    assert len(EXAMPLE.findall(README.read_text())) == README.read_text().count("```python") == 2
+
+
+def test_the_first_two_commands_install_and_run_and_install_and_test():
+    block = README.read_text().split("```bash\n")[1].split("```")[0].splitlines()
+    assert block == [
+        "pip install . && python -m socbi.demo",
+        "pip install '.[test]' && python -m pytest",
+    ]
