@@ -77,6 +77,14 @@ void* allocate_aligned(std::size_t size, std::align_val_t alignment) {
   return memory;
 }
 
+/// Not inlined, or the compiler would see memory of `new` given to `free` and warn.
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
+void release(void* memory) noexcept {
+  std::free(memory);
+}
+
 }  // namespace
 
 // The forms without an exception call these, in the standard library.
@@ -93,28 +101,28 @@ void* operator new[](std::size_t size, std::align_val_t alignment) {
   return allocate_aligned(size, alignment);
 }
 void operator delete(void* memory) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete[](void* memory) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete[](void* memory, std::align_val_t) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
+  release(memory);
 }
 
 namespace {

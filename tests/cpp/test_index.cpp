@@ -33,6 +33,7 @@
 #include "socbi/front.hpp"
 #include "socbi/index.hpp"
 #include "socbi/node_towers.hpp"
+#include "socbi/partition.hpp"
 #include "socbi/radix_sort.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/score_range.hpp"
@@ -64,6 +65,7 @@ using ArrayHeapIndex = BasicIndex<socbi::baselines::ArrayHeapOrdering>;
 using BPlusTreeIndex = BasicIndex<socbi::baselines::BPlusTreeOrdering>;
 using Batch = std::vector<std::int64_t>;
 using Scores = std::vector<float>;
+using Sizes = std::vector<std::size_t>;
 
 std::string name_of(const IndexOptions& options) {
   return std::string(options.refile == Refile::kEager ? "eager" : "lazy") + ", capacity " +
@@ -369,11 +371,11 @@ template <class Index>
 void drive_all(Refile refile, Reached& reached) {
   constexpr std::array<std::size_t, 8> kPools = {0, 1, 7, 60, 300, 1200, 120, 2900};
   std::uint64_t seed = 1000;
-  for (const std::size_t capacity : {0, 2, 3, 8}) {
-    for (const std::size_t growth : {0, 1, 2, 4}) {
+  for (const std::size_t capacity : Sizes{0, 2, 3, 8}) {
+    for (const std::size_t growth : Sizes{0, 1, 2, 4}) {
       for (const Ties ties : {Ties::kRandom, Ties::kId}) {
         for (const Asked order : {Asked::kSmallest, Asked::kLargest}) {
-          for (const unsigned threads : {1, 2}) {
+          for (const unsigned threads : {1U, 2U}) {
             IndexOptions options = options_of(refile, capacity, growth);
             options.ties = ties;
             options.order = order;
@@ -429,9 +431,9 @@ TEST_CASE("random calls: the B+-tree") {
 TEST_CASE("random calls on a larger pool") {
   std::uint64_t seed = 5000;
   for (const Refile refile : {Refile::kLazy, Refile::kEager}) {
-    for (const std::size_t capacity : {0, 3}) {
+    for (const std::size_t capacity : Sizes{0, 3}) {
       Reached reached;
-      for (const std::size_t growth : {1, 4}) {
+      for (const std::size_t growth : Sizes{1, 4}) {
         IndexOptions options = options_of(refile, capacity, growth);
         options.threads = 2;  // batches of twice the pool go to workers
         drive<SemiOrderedIndex>(seed++, 20'000, 16, options, reached);
@@ -470,7 +472,7 @@ TEST_CASE("sweeps, splits and merges under many small rounds") {
   // Hundreds of rounds that each change few samples, both ways: the list is never given up, so that
   // the ids left behind pile up until they are swept out.
   for (const Refile refile : {Refile::kLazy, Refile::kEager}) {
-    for (const std::size_t growth : {1, 2}) {
+    for (const std::size_t growth : Sizes{1, 2}) {
       const IndexOptions options = options_of(refile, 8, growth);
       const std::string name = name_of(options);
       CAPTURE(name);
@@ -515,7 +517,7 @@ TEST_CASE("the unlisted part is listed when the nodes run out") {
     // The whole pool in order. As the index is at rest, the reference's order is asked for once.
     const Best all = reference.top(20'000);
     for (std::size_t taken = 0; taken < 20'000; taken += 1000) {
-      for (const std::size_t part : {400, 600}) {
+      for (const std::size_t part : Sizes{400, 600}) {
         const Best best = index.pop(part);
         const std::size_t from = taken + (part == 600 ? 400 : 0);
         Best want;
@@ -535,7 +537,7 @@ TEST_CASE("the unlisted part is listed when the nodes run out") {
 
 TEST_CASE("a pool is eaten up while it changes") {
   for (const Refile refile : {Refile::kLazy, Refile::kEager}) {
-    for (const std::size_t growth : {1, 2, 16}) {
+    for (const std::size_t growth : Sizes{1, 2, 16}) {
       const IndexOptions options = options_of(refile, 4, growth);
       const std::string name = name_of(options);
       CAPTURE(name);
@@ -613,7 +615,7 @@ TEST_CASE("retrieval puts back what it took from many nodes") {
     const IndexOptions options = options_of(refile, 2, 1);
     SemiOrderedIndex index(3000, options);
     ReferenceIndex reference(3000, options);
-    for (const std::size_t wanted : {1, 700, 3, 500, 750, 2, 700}) {
+    for (const std::size_t wanted : Sizes{1, 700, 3, 500, 750, 2, 700}) {
       CAPTURE(wanted);
       REQUIRE(difference(index.top(wanted), reference.top(wanted)) == "");
       REQUIRE(difference(index, reference) == "");
@@ -1190,7 +1192,7 @@ TEST_CASE("the towers find the node of a key") {
 
 TEST_CASE("sort_keys sorts") {
   std::mt19937_64 random(12);
-  for (const std::size_t size : {0, 1, 2, 100, 8191, 8192, 8193, 50'000}) {
+  for (const std::size_t size : Sizes{0, 1, 2, 100, 8191, 8192, 8193, 50'000}) {
     // All bits; few keys, many times; only the low half, as if all scores were tied; descending.
     for (int shape = 0; shape < 4; ++shape) {
       std::vector<Key> keys(size);
@@ -1209,9 +1211,38 @@ TEST_CASE("sort_keys sorts") {
   }
 }
 
+TEST_CASE("keys are cut into ordered pieces") {
+  std::mt19937_64 random(14);
+  std::vector<Key> buffer;
+  for (const std::size_t size : Sizes{1, 5, 64, 700, 5000}) {
+    for (const std::size_t pieces : Sizes{1, 2, 3, 17, 64, 65, 300}) {
+      if (pieces > size) continue;
+      CAPTURE(size);
+      CAPTURE(pieces);
+      std::vector<Key> keys(size);
+      for (std::size_t i = 0; i < size; ++i) keys[i] = (random() % 50 << 40) | i;  // all different
+      std::vector<Key> expected = keys;
+      std::sort(expected.begin(), expected.end());
+      const std::vector<std::size_t> begins = socbi::partition(keys, pieces, buffer);
+      REQUIRE(begins.front() == 0);
+      REQUIRE(begins.size() <= pieces);
+      if (pieces > 1) REQUIRE(begins.size() > 1);
+      REQUIRE(std::is_sorted(begins.begin(), begins.end()));
+      REQUIRE(begins.back() <= size);
+      for (std::size_t piece = 0; piece < begins.size(); ++piece) {
+        const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(begins[piece]);
+        std::sort(begin, piece + 1 < begins.size()
+                             ? keys.begin() + static_cast<std::ptrdiff_t>(begins[piece + 1])
+                             : keys.end());
+      }
+      REQUIRE(keys == expected);  // sorting each piece sorts all
+    }
+  }
+}
+
 TEST_CASE("the scan finds exactly what lies below its bound") {
   std::mt19937_64 random(13);
-  for (const std::size_t size : {1, 63, 64, 65, 1000, 30'000}) {
+  for (const std::size_t size : Sizes{1, 63, 64, 65, 1000, 30'000}) {
     for (int shape = 0; shape < 5; ++shape) {
       socbi::ScoreTable table(size);
       const socbi::TotalOrder order(shape % 2 == 0 ? Ties::kRandom : Ties::kId, 3);
@@ -1246,6 +1277,20 @@ TEST_CASE("the scan finds exactly what lies below its bound") {
         const auto below = std::lower_bound(all.begin(), all.end(), bound);
         REQUIRE(found == std::vector<Key>(all.begin(), below));
         REQUIRE((found.size() >= wanted || bound == socbi::kHighestKey));
+        // The same without the widest instructions of this machine.
+        std::vector<Key> portable;
+        const auto collect = [&](Key key) {
+          portable.push_back(key);
+          return std::min(bound, socbi::kRemovedKey);
+        };
+        const Key limit = std::min(bound, socbi::kRemovedKey);
+        shape % 2 == 0 ? socbi::detail::scan_anywhere<false>(table, order, limit, collect)
+                       : socbi::detail::scan_anywhere<true>(table, order, limit, collect);
+        std::sort(portable.begin(), portable.end());
+        REQUIRE(portable == found);
+        socbi::smallest_by_heap(table, order, wanted, socbi::kHighestKey, found);
+        REQUIRE(found == std::vector<Key>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(
+                                                                         std::min(wanted, alive))));
         socbi::smallest_sorted(table, order, wanted, found);
         REQUIRE(found == std::vector<Key>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(
                                                                          std::min(wanted, alive))));
@@ -1255,7 +1300,7 @@ TEST_CASE("the scan finds exactly what lies below its bound") {
 }
 
 TEST_CASE("the table counts and keeps its bits") {
-  for (const std::size_t size : {0, 1, 63, 64, 65, 200}) {
+  for (const std::size_t size : Sizes{0, 1, 63, 64, 65, 200}) {
     socbi::ScoreTable table(size);
     std::set<Id> expected;
     for (std::size_t i = 0; i < size; ++i) expected.insert(static_cast<Id>(i));

@@ -96,9 +96,10 @@ void for_all(Test test) {
   };
   for (const unsigned threads : {1U, 5U, 10U, 20U}) {
     CAPTURE(threads);
-    for (const auto& [name, options] : kinds) {
+    for (const auto& kind : kinds) {
+      const std::string& name = kind.first;
       CAPTURE(name);
-      test(static_cast<SemiOrderedIndex*>(nullptr), options, threads);
+      test(static_cast<SemiOrderedIndex*>(nullptr), kind.second, threads);
     }
     const std::string name = "B+-tree";
     CAPTURE(name);
@@ -209,10 +210,11 @@ TEST_CASE("sums of whole numbers are exact beside top and pop") {
 
     std::vector<std::optional<float>> popped(kPool);
     for (const Tally& tally : tallies) {
-      for (const auto& [id, score] : tally.popped) {
+      for (const auto& each : tally.popped) {
+        const std::int64_t id = each.first;
         CAPTURE(id);
         CHECK_FALSE(popped[static_cast<std::size_t>(id)].has_value());
-        popped[static_cast<std::size_t>(id)] = score;
+        popped[static_cast<std::size_t>(id)] = each.second;
       }
     }
     const Scores scores = index.scores();

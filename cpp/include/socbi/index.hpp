@@ -89,7 +89,7 @@ class BasicIndex {
   BasicIndex(std::size_t size, const IndexOptions& options)
       : options_(resolved(options)),
         order_(options_.ties, options_.seed),
-        table_(size),
+        table_(checked_size(size)),
         ordering_(table_, order_, ordering_options()) {
     ordering_.forget();
   }
@@ -146,9 +146,7 @@ class BasicIndex {
   /// Appends samples; their ids run on from the first, which is returned. O(1) a sample.
   std::int64_t insert(std::span<const float> scores) {
     const Alone alone(gate_);
-    if (table_.size() + scores.size() > kMostSamples) {
-      throw std::length_error("an index holds at most 2^32 - 2 samples");
-    }
+    checked_size(table_.size() + scores.size());
     const std::size_t first = table_.size();
     table_.grow(scores.size(), 0.0F);
     for (std::size_t i = 0; i < scores.size(); ++i) table_.scores()[first + i] = inward(scores[i]);
@@ -597,6 +595,13 @@ class BasicIndex {
   [[nodiscard]] std::size_t bytes() const noexcept {
     return sizeof(*this) + table_.nbytes() + ordering_.nbytes() + undo_size_ * sizeof(float) +
            split_.nbytes();
+  }
+
+  static std::size_t checked_size(std::size_t size) {
+    if (size <= kMostSamples) return size;
+    throw std::length_error("an index holds at most " + std::to_string(kMostSamples) +
+                            " samples, got " + std::to_string(size) +
+                            "; divide the pool among several");
   }
 
   static IndexOptions resolved(IndexOptions options) {
