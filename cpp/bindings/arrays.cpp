@@ -1,7 +1,10 @@
 #include "arrays.hpp"
 
 #include <cmath>
+#include <limits>
 #include <stdexcept>
+
+#include "socbi/errors.hpp"
 
 namespace socbi::bindings {
 
@@ -11,13 +14,24 @@ std::string dtype_name(const py::array& array) {
   return py::str(py::dtype(array.dtype()));
 }
 
-/// Anything numpy can make an array of.
+std::string type_name(const py::handle& value) {
+  return py::str(py::type::of(value).attr("__name__"));
+}
+
+/// Anything numpy can make an array of numbers of.
 py::array as_array(const py::object& value, const char* name) {
+  if (py::hasattr(value, "mask")) {
+    throw InvalidType(std::string(name) +
+                      " must not be a masked array; pass .compressed() or .filled(value)");
+  }
   py::array array = py::array::ensure(value);
-  if (array) return array;
+  if (array &&
+      (array.ndim() > 0 || std::string("biufc").find(array.dtype().kind()) != std::string::npos)) {
+    return array;
+  }
   PyErr_Clear();
-  throw InvalidType(std::string(name) + " must be a number or an array-like of numbers, got " +
-                    std::string(py::str(py::type::of(value).attr("__name__"))));
+  throw InvalidType(std::string(name) + " must be an array-like of numbers of one length, got " +
+                    type_name(value));
 }
 
 std::string shape_name(const py::array& array) {
@@ -31,6 +45,21 @@ void require_one_dimension(const py::array& array, const char* name) {
           ? std::string(name) + " must be one-dimensional, got a single number; write [x] for one"
           : std::string(name) + " must be one-dimensional, got shape " + shape_name(array) +
                 "; flatten it with .ravel()");
+}
+
+/// The same array if it is contiguous float32. Others go by way of float64 and are narrowed here,
+/// where a number that is too large becomes infinite without numpy warning of it.
+py::array to_float32(const py::array& array, const char* name) {
+  if (py::isinstance<py::array_t<float, py::array::c_style>>(array)) return array;
+  const auto wide = py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(array);
+  if (!wide) {
+    throw InvalidType(std::string(name) + " of dtype " + dtype_name(array) +
+                      " cannot be read as numbers");
+  }
+  py::array_t<float> narrow(wide.size());
+  float* const out = narrow.mutable_data();
+  for (py::ssize_t i = 0; i < wide.size(); ++i) out[i] = static_cast<float>(wide.data()[i]);
+  return narrow;
 }
 
 }  // namespace
@@ -49,14 +78,13 @@ IdArgument::IdArgument(const py::object& ids) : array_(as_array(ids, "ids")) {
     const auto wide = py::array_t<std::uint64_t, py::array::c_style>::ensure(array_);
     for (py::ssize_t i = 0; i < wide.size(); ++i) {
       if (wide.data()[i] > static_cast<std::uint64_t>(INT64_MAX)) {
-        throw std::out_of_range("id " + std::to_string(wide.data()[i]) + " at position " +
-                                std::to_string(i) + " is unknown: it is larger than any id");
+        throw UnknownId(static_cast<std::size_t>(i), std::to_string(wide.data()[i]));
       }
     }
   }
   const auto exact =
       py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>::ensure(array_);
-  if (!exact) throw py::error_already_set();
+  if (!exact) throw InvalidType("ids of dtype " + dtype_name(array_) + " cannot be read as int64");
   array_ = exact;
   span_ = {exact.data(), static_cast<std::size_t>(exact.size())};
 }
@@ -68,10 +96,8 @@ ScoreArgument::ScoreArgument(const py::object& scores, const char* name, bool na
   if (kind != 'f' && kind != 'i' && kind != 'u' && array_.size() != 0) {
     throw InvalidType(std::string(name) + " must be real numbers, got dtype " + dtype_name(array_));
   }
-  const auto exact = py::array_t<float, py::array::c_style | py::array::forcecast>::ensure(array_);
-  if (!exact) throw py::error_already_set();
-  array_ = exact;
-  span_ = {exact.data(), static_cast<std::size_t>(exact.size())};
+  array_ = to_float32(array_, name);
+  span_ = {static_cast<const float*>(array_.data()), static_cast<std::size_t>(array_.size())};
   for (std::size_t i = 0; i < span_.size(); ++i) {
     if (std::isfinite(span_[i]) || (nan_allowed && std::isnan(span_[i]))) continue;
     throw std::invalid_argument(std::string(name) + " at position " + std::to_string(i) + " is " +
@@ -84,8 +110,11 @@ ScoreArgument::ScoreArgument(const py::object& scores, const char* name, bool na
 ValueArgument::ValueArgument(const py::object& values, const char* name, std::size_t ids)
     : values_(0.0F) {
   if (PyFloat_CheckExact(values.ptr()) || PyLong_CheckExact(values.ptr())) {
-    const double exact = PyFloat_AsDouble(values.ptr());
-    if (exact == -1.0 && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    double exact = PyFloat_AsDouble(values.ptr());
+    if (exact == -1.0 && PyErr_Occurred() != nullptr) {  // an integer beyond float64
+      PyErr_Clear();
+      exact = std::numeric_limits<double>::infinity();
+    }
     const auto value = static_cast<float>(exact);
     if (!std::isfinite(value)) {
       throw std::invalid_argument(std::string(name) + " is " + std::to_string(value) +

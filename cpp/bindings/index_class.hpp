@@ -103,9 +103,10 @@ void register_index_class(py::module_& module, const char* name) {
           "insert",
           [](Index& self, const py::object& scores) {
             const ScoreArgument values(scores, "scores");
-            return without_gil([&] { return self.insert(values.span()); });
+            const std::int64_t first = without_gil([&] { return self.insert(values.span()); });
+            return py::make_tuple(first, values.span().size());
           },
-          py::arg("scores"), "Append samples; the first of their ids.")
+          py::arg("scores"), "Append samples; the first of their ids, and how many.")
       .def(
           "restore",
           [](Index& self, const py::object& ids, const py::object& scores) {

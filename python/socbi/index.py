@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 import os
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -43,18 +44,11 @@ class PoolIndex:
     def _make(
         self, scores_or_n: npt.ArrayLike, settings: dict[str, Any], *, nan_is_removed: bool
     ) -> None:
-        self._settings = settings
-        self._core = self._core_class(
-            scores_or_n,
-            order=settings["order"],
-            ties=settings["ties"],
-            seed=_whole(settings["seed"], "seed", 0, 2**64 - 1),
-            refile=settings.get("refile", "lazy"),
-            node_capacity=_optional(settings.get("node_capacity"), "node_capacity", 2, 2**31),
-            growth=_optional(settings.get("growth"), "growth", 1, 2**31),
-            threads=_optional(settings["threads"], "threads", 1, MOST_THREADS),
-            nan_is_removed=nan_is_removed,
-        )
+        self._settings = {name: _CHECKS[name](value) for name, value in settings.items()}
+        chosen = {"refile": "lazy", "node_capacity": None, "growth": None, **self._settings}
+        # The core reads 0 as "choose yourself".
+        chosen = {name: 0 if value is None else value for name, value in chosen.items()}
+        self._core = self._core_class(scores_or_n, **chosen, nan_is_removed=nan_is_removed)
 
     # ---- updates ---------------------------------------------------------------------------------
 
@@ -91,7 +85,7 @@ class PoolIndex:
         >>> index.scores().tolist()
         [1.0, 0.0, 2.0, 0.0]
         """
-        self._core.add(ids, delta, _optional(threads, "threads", 1, MOST_THREADS))
+        self._core.add(ids, delta, _check_threads(threads) or 0)
 
     def set(self, ids: npt.ArrayLike, scores: npt.ArrayLike, *, threads: int | None = None) -> None:
         """Replace the score of each id; of an id given twice the last one holds.
@@ -106,7 +100,7 @@ class PoolIndex:
         >>> index.scores().tolist()
         [0.5, -2.0, 0.0]
         """
-        self._core.set(ids, scores, _optional(threads, "threads", 1, MOST_THREADS))
+        self._core.set(ids, scores, _check_threads(threads) or 0)
 
     def set_all(self, scores: npt.ArrayLike) -> None:
         """Replace every score: one for each id ever given out; those of removed ids are ignored.
@@ -133,9 +127,8 @@ class PoolIndex:
         >>> index.insert([0.5, 0.25]).tolist()
         [2, 3]
         """
-        scores = np.asarray(scores)
-        first = self._core.insert(scores)
-        return np.arange(first, first + len(scores), dtype=np.int64)
+        first, count = self._core.insert(scores)
+        return np.arange(first, first + count, dtype=np.int64)
 
     def restore(self, ids: npt.ArrayLike, scores: npt.ArrayLike) -> None:
         """Bring removed samples back with these scores (one for all, or one for each id).
@@ -280,7 +273,10 @@ class PoolIndex:
         kind = settings.pop("kind", None)
         if kind != cls.__name__:
             raise IndexFileError(f"{path} holds a {kind}; open it with {kind}.load")
-        return cls._from_state(settings, scores)
+        try:
+            return cls._from_state(settings, scores)
+        except (SocbiError, KeyError, TypeError) as error:
+            raise IndexFileError(f"{path} does not describe an index: {error}") from error
 
     @classmethod
     def _from_state(cls: type[_Self], settings: dict[str, Any], scores: ScoreArray) -> _Self:
@@ -373,22 +369,50 @@ class SemiOrderedIndex(PoolIndex):
         )
 
 
-MOST_THREADS = 1024
+def _check_choice(name: str, *choices: str) -> Callable[[object], str]:
+    known = " or ".join(map(repr, choices))
+
+    def check(value: object) -> str:
+        if not isinstance(value, str):
+            raise InvalidTypeError(f"{name} must be {known}, got {value!r}")
+        if value not in choices:
+            raise InvalidInputError(f"{name} must be {known}, got {value!r}")
+        return value
+
+    return check
 
 
-def _whole(value: object, name: str, least: int, most: int) -> int:
-    if type(value) is int:
-        number = value
-    else:
-        try:
-            number = operator.index(value)  # type: ignore[arg-type]
-        except TypeError:
-            raise InvalidTypeError(f"{name} must be an integer, got {value!r}") from None
-    if not least <= number <= most:
-        raise InvalidInputError(f"{name} must be from {least} to {most}, got {number}")
-    return number
+def _check_whole(name: str, least: int, most: int) -> Callable[[object], int]:
+    def check(value: object) -> int:
+        if type(value) is int:
+            number = value
+        else:
+            try:
+                number = operator.index(value)  # type: ignore[arg-type]
+            except TypeError:
+                raise InvalidTypeError(f"{name} must be an integer, got {value!r}") from None
+            if isinstance(value, bool):
+                raise InvalidTypeError(f"{name} must be an integer, got {value!r}")
+        if not least <= number <= most:
+            raise InvalidInputError(f"{name} must be from {least} to {most}, got {number}")
+        return number
+
+    return check
 
 
-def _optional(value: object, name: str, least: int, most: int) -> int:
-    """Return a whole number, or 0, which the core reads as "choose yourself", for None."""
-    return 0 if value is None else _whole(value, name, least, most)
+def _check_optional(check: Callable[[object], int]) -> Callable[[object], int | None]:
+    return lambda value: None if value is None else check(value)
+
+
+_check_threads = _check_optional(_check_whole("threads", 1, 1024))
+
+# Every setting of an index, and what it may be.
+_CHECKS: dict[str, Callable[[object], Any]] = {
+    "order": _check_choice("order", "smallest", "largest"),
+    "ties": _check_choice("ties", "random", "id"),
+    "seed": _check_whole("seed", 0, 2**64 - 1),
+    "refile": _check_choice("refile", "lazy", "eager"),
+    "node_capacity": _check_optional(_check_whole("node_capacity", 2, 2**31)),
+    "growth": _check_optional(_check_whole("growth", 1, 2**31)),
+    "threads": _check_threads,
+}

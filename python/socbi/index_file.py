@@ -42,7 +42,7 @@ def write(path: str | os.PathLike[str], settings: dict[str, Any], scores: ScoreA
     Whatever interrupts this, ``path`` is either as it was or the whole new file.
     """
     target = Path(path)
-    header = json.dumps({**settings, "scores": len(scores)}, sort_keys=True).encode()
+    header = json.dumps({**settings, "scores": len(scores)}).encode()
     parts: list[bytes | memoryview] = [
         _PREFIX.pack(MAGIC, VERSION, len(header)),
         header,
@@ -99,7 +99,7 @@ def _parse(
         settings = json.loads(bytes(body[:header_size]))
         scores = np.frombuffer(body[header_size:], dtype="<f4").astype(np.float32)
         consistent = settings.pop("scores") == len(scores)
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IndexFileError(f"{path} has a sound checksum and no sound header: {error}") from error
     if not consistent:
         raise IndexFileError(f"{path} does not hold as many scores as its header says")

@@ -107,7 +107,9 @@ def test_ids_of_a_wrong_dtype(index, call, ids, text):
 
 
 def test_ragged_ids(index):
-    with pytest.raises(InvalidTypeError, match=r"ids must be .* array-like of numbers, got list"):
+    with pytest.raises(
+        InvalidTypeError, match=r"ids must be an array-like of numbers of one length, got list"
+    ):
         index.add([[1], [2, 3]])
 
 
@@ -210,9 +212,9 @@ def test_set_all_of_another_length(index, count):
 @pytest.mark.parametrize(
     ("values", "error", "text"),
     [
-        ("a", InvalidTypeError, "must be real numbers, got dtype <U1"),
+        ("a", InvalidTypeError, "must be an array-like of numbers of one length, got str"),
         (["a", "b"], InvalidTypeError, "must be real numbers, got dtype <U1"),
-        (None, InvalidTypeError, "must be real numbers, got dtype object"),
+        (None, InvalidTypeError, "must be an array-like of numbers of one length, got NoneType"),
         ([True, False], InvalidTypeError, "must be real numbers, got dtype bool"),
         (True, InvalidTypeError, "must be real numbers, got dtype bool"),
         (1j, InvalidTypeError, "must be real numbers, got dtype complex128"),
@@ -301,9 +303,11 @@ def test_a_rank_of_an_empty_pool():
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
-        ({"order": "largets"}, InvalidInputError, 'order must be "smallest" or "largest", got'),
-        ({"ties": "name"}, InvalidInputError, 'ties must be "random" or "id", got "name"'),
-        ({"refile": ""}, InvalidInputError, 'refile must be "lazy" or "eager", got ""'),
+        ({"order": "largets"}, InvalidInputError, "order must be 'smallest' or 'largest', got"),
+        ({"order": None}, InvalidTypeError, "order must be 'smallest' or 'largest', got None"),
+        ({"ties": "name"}, InvalidInputError, "ties must be 'random' or 'id', got 'name'"),
+        ({"refile": ""}, InvalidInputError, "refile must be 'lazy' or 'eager', got ''"),
+        ({"threads": True}, InvalidTypeError, "threads must be an integer, got True"),
         ({"seed": -1}, InvalidInputError, "seed must be from 0 to 18446744073709551615, got -1"),
         ({"seed": 2**64}, InvalidInputError, "seed must be from 0 to"),
         ({"seed": 0.5}, InvalidTypeError, "seed must be an integer, got 0.5"),
@@ -441,3 +445,62 @@ def test_nothing_given_changes_nothing(index, empty):
     index.restore(empty, 1.0)
     assert index.insert(empty).tolist() == []
     assert index.scores(empty).tolist() == []
+
+
+# ---- what was once named wrongly -----------------------------------------------------------------
+
+
+def test_the_first_offender_is_named_whatever_its_kind():
+    index = SemiOrderedIndex(5)
+    index.remove([3])
+    with pytest.raises(RemovedIdError, match="id 3 at position 0"):
+        index.add([3, 99])
+    with pytest.raises(UnknownIdError, match="id 99 at position 0"):
+        index.add([99, 3])
+
+
+@pytest.mark.parametrize("delta", [1e300, [1e300], np.float64(1e300), np.array([-1e39]), 10**400])
+def test_numbers_beyond_float32_are_refused_without_a_warning(delta):
+    index = SemiOrderedIndex(3)
+    with pytest.raises(InvalidInputError, match="inf as a 32-bit float"):
+        index.add([0], delta)
+    assert index.scores().tolist() == [0, 0, 0]
+
+
+def test_scores_beyond_float32_are_refused_without_a_warning():
+    with pytest.raises(InvalidInputError, match="position 1 is inf as a 32-bit float"):
+        SemiOrderedIndex([0.0, 1e300])
+
+
+def test_an_id_beyond_int64_is_unknown():
+    with pytest.raises(UnknownIdError, match=f"id {2**63} at position 1 is unknown"):
+        SemiOrderedIndex(3).add(np.array([0, 2**63], dtype=np.uint64))
+
+
+@pytest.mark.parametrize("size", [2**32 - 1, 2**33, 2**62, 2**64, 10**30])
+def test_a_pool_beyond_any_index_is_refused_before_memory_is_asked_for(size):
+    with pytest.raises(InvalidInputError, match="holds at most 4294967294 samples"):
+        SemiOrderedIndex(size)
+
+
+@pytest.mark.parametrize("scores", [[[1], [2, 3]], None, "abc", {1}, iter([1.0])])
+def test_inserting_what_is_no_array(scores):
+    with pytest.raises(InvalidTypeError, match="scores must be an array-like of numbers"):
+        SemiOrderedIndex(3).insert(scores)
+
+
+@pytest.mark.parametrize("ids", [None, {1}, iter([1]), "1", object()])
+def test_ids_that_are_no_array(ids):
+    with pytest.raises(InvalidTypeError, match="ids must be an array-like of numbers"):
+        SemiOrderedIndex(3).add(ids)
+
+
+@pytest.mark.parametrize("scores_or_n", [None, "abc", {1}])
+def test_making_an_index_of_what_is_no_array(scores_or_n):
+    with pytest.raises(InvalidTypeError, match="scores_or_n must be an array-like of numbers"):
+        SemiOrderedIndex(scores_or_n)
+
+
+def test_a_masked_array_is_refused():
+    with pytest.raises(InvalidTypeError, match="ids must not be a masked array"):
+        SemiOrderedIndex(3).add(np.ma.array([0, 99], mask=[False, True]))

@@ -344,3 +344,54 @@ def test_copies_are_independent(make, duplicate):
 def test_a_copy_keeps_its_settings():
     index = small_index(refile="eager", node_capacity=2, growth=3, threads=1, ties="id")
     assert repr(copy.copy(index)) == repr(copy.deepcopy(index)) == repr(index)
+
+
+# ---- a sound checksum over unsound contents ------------------------------------------------------
+
+SETTINGS = {
+    "kind": "SemiOrderedIndex",
+    "order": "smallest",
+    "ties": "id",
+    "seed": 0,
+    "refile": "lazy",
+    "node_capacity": None,
+    "growth": None,
+    "threads": None,
+    "scores": 1,
+}
+
+
+def write_sealed(path, header, payload=b"\0\0\0\0"):
+    body = struct.pack("<8sII", index_file.MAGIC, 1, len(header)) + header + payload
+    path.write_bytes(body + struct.pack("<I", zlib.crc32(body)))
+
+
+@pytest.mark.parametrize(
+    ("header", "payload"),
+    [
+        (b"[]", b""),
+        (b"nonsense", b""),
+        (b'{"kind": "SemiOrderedIndex", "scores": 0}', b""),
+        (json.dumps({**SETTINGS, "order": "x"}).encode(), b"\0\0\0\0"),
+        (json.dumps({**SETTINGS, "colour": 1}).encode(), b"\0\0\0\0"),
+        (json.dumps({**SETTINGS, "seed": "1"}).encode(), b"\0\0\0\0"),
+        (json.dumps({**SETTINGS, "scores": 2}).encode(), b"\0\0\0\0"),
+        (json.dumps(SETTINGS).encode(), struct.pack("<f", float("inf"))),
+        (json.dumps(SETTINGS).encode(), b"\0\0\0"),
+    ],
+)
+def test_unsound_contents_are_refused(tmp_path, header, payload):
+    write_sealed(tmp_path / "index", header, payload)
+    with pytest.raises(IndexFileError):
+        SemiOrderedIndex.load(tmp_path / "index")
+
+
+def test_the_settings_of_these_tests_are_sound(tmp_path):
+    write_sealed(tmp_path / "index", json.dumps(SETTINGS).encode())
+    assert SemiOrderedIndex.load(tmp_path / "index").scores().tolist() == [0.0]
+
+
+def test_settings_given_as_numpy_integers_are_kept(tmp_path):
+    index = SemiOrderedIndex(3, seed=np.int64(4), node_capacity=np.int32(8), threads=np.uint8(2))
+    index.save(tmp_path / "index")
+    assert repr(SemiOrderedIndex.load(tmp_path / "index")) == repr(index)

@@ -84,19 +84,18 @@ struct Setting {
 inline void require_in_pool(const ScoreTable& table, std::span<const std::int64_t> ids,
                             std::size_t first = 0) {
   const std::size_t size = table.size();
-  std::size_t begin = 0;
-  while (begin < ids.size()) {
+  for (std::size_t begin = 0; begin < ids.size(); begin += tuning::kBlockIds) {
     const std::size_t end = std::min(ids.size(), begin + tuning::kBlockIds);
     bool good = true;
     for (std::size_t i = begin; i < end; ++i) {
       const auto id = static_cast<std::uint64_t>(ids[i]);
-      if (id >= size) throw UnknownId(first + i, ids[i], size);
-      good &= table.in_pool(static_cast<Id>(id));
+      good &= id < size && table.in_pool(static_cast<Id>(id));
     }
     for (std::size_t i = begin; !good && i < end; ++i) {
-      if (!table.in_pool(static_cast<Id>(ids[i]))) throw RemovedId(first + i, ids[i]);
+      const std::int64_t id = ids[i];
+      if (static_cast<std::uint64_t>(id) >= size) throw UnknownId(first + i, id, size);
+      if (!table.in_pool(static_cast<Id>(id))) throw RemovedId(first + i, id);
     }
-    begin = end;
   }
 }
 
@@ -185,12 +184,15 @@ std::size_t apply_logged(ScoreTable& table, std::span<const std::int64_t> ids, V
   return done;
 }
 
-/// Takes back what `apply_logged` did, last first, so that an id given twice ends as it began.
+/// Takes back what `apply_logged` did, last first, so that an id given twice ends as it began. What
+/// was not in the pool did not change, and only what is in the pool is written: should the caller's
+/// ids have changed meanwhile, scores are wrong, as he asked for, but no sample comes or goes.
 inline void undo_changes(ScoreTable& table, std::span<const std::int64_t> ids,
                          const float* undo) noexcept {
   for (std::size_t i = ids.size(); i-- > 0;) {
     const auto id = static_cast<std::uint64_t>(ids[i]);
-    if (id < table.size()) table.scores()[id] = undo[i];
+    if (undo[i] == kRemovedScore || id >= table.size()) continue;
+    if (table.in_pool(static_cast<Id>(id))) table.scores()[id] = undo[i];
   }
 }
 

@@ -12,6 +12,10 @@ namespace socbi {
 /// An id that no sample has.
 class UnknownId : public std::out_of_range {
  public:
+  /// For an id too large to be one: `id` as it was given.
+  UnknownId(std::size_t position, const std::string& id)
+      : std::out_of_range("id " + id + " at position " + std::to_string(position) +
+                          " is unknown: it is larger than any id") {}
   UnknownId(std::size_t position, std::int64_t id, std::size_t size)
       : std::out_of_range("id " + std::to_string(id) + " at position " + std::to_string(position) +
                           " is unknown: " +

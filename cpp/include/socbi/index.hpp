@@ -30,26 +30,23 @@
 
 #include <algorithm>
 #include <atomic>
-#include <barrier>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <thread>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "socbi/access_gate.hpp"
 #include "socbi/batch.hpp"
-#include "socbi/batch_split.hpp"
+#include "socbi/batch_updater.hpp"
 #include "socbi/errors.hpp"
 #include "socbi/invariants.hpp"
 #include "socbi/ordering.hpp"
-#include "socbi/prefetch.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_range.hpp"
@@ -57,7 +54,6 @@
 #include "socbi/semi_ordering.hpp"
 #include "socbi/tuning.hpp"
 #include "socbi/turn.hpp"
-#include "socbi/worker_pool.hpp"
 
 namespace socbi {
 
@@ -90,7 +86,8 @@ class BasicIndex {
       : options_(resolved(options)),
         order_(options_.ties, options_.seed),
         table_(checked_size(size)),
-        ordering_(table_, order_, ordering_options()) {
+        ordering_(table_, order_, ordering_options()),
+        updater_(gate_, table_, ordering_, sign(), options_.threads, options_.cores) {
     ordering_.forget();
   }
 
@@ -104,28 +101,17 @@ class BasicIndex {
         table_.scores()[id] = inward(scores[id]);
       }
     }
-    range_.replaced({table_.scores(), table_.size()});
+    updater_.range().replaced({table_.scores(), table_.size()});
   }
 
   // ---- updates ---------------------------------------------------------------------------------
   // All throw UnknownId or RemovedId for the first bad id. `threads` 0 means the index's own.
 
   /// Adds a value to each id's score; an id given twice counts twice. O(1) an id.
-  void add(Ids ids, Values values, unsigned threads = 0) {
-    if (ids.empty()) return;
-    const double growth = values.largest() * static_cast<double>(ids.size());
-    ScoreRange::Announced announced(range_, growth, values.whole());
-    if (announced.may_overflow()) return add_watching_overflow(ids, values, announced);
-    const bool towards = sign() > 0 ? values.lowest() < 0 : values.highest() > 0;
-    update(ids, values, Adding{sign()}, towards, threads, announced);
-  }
+  void add(Ids ids, Values values, unsigned threads = 0) { updater_.add(ids, values, threads); }
 
   /// Replaces each id's score; of an id given twice the last value holds. O(1) an id.
-  void set(Ids ids, Values values, unsigned threads = 0) {
-    if (ids.empty()) return;
-    ScoreRange::Announced announced(range_, values.largest(), values.whole());
-    update(ids, values, Setting{sign()}, true, threads, announced);
-  }
+  void set(Ids ids, Values values, unsigned threads = 0) { updater_.set(ids, values, threads); }
 
   /// Replaces all scores (as many as samples ever seen; those of removed ids are passed over).
   void set_all(std::span<const float> scores) {
@@ -139,7 +125,7 @@ class BasicIndex {
     for (std::size_t id = 0; id < scores.size(); ++id) {
       mine[id] = mine[id] == kRemovedScore ? mine[id] : inward(scores[id]);
     }
-    range_.replaced({mine, table_.size()});
+    updater_.range().replaced({mine, table_.size()});
     ordering_.forget();
   }
 
@@ -151,7 +137,8 @@ class BasicIndex {
     table_.grow(scores.size(), 0.0F);
     for (std::size_t i = 0; i < scores.size(); ++i) table_.scores()[first + i] = inward(scores[i]);
     if (scores.empty()) return static_cast<std::int64_t>(first);
-    const ScoreRange::Announced announced(range_, Values(scores).largest(), Values(scores).whole());
+    const ScoreRange::Announced announced(updater_.range(), Values(scores).largest(),
+                                          Values(scores).whole());
     arrived(scores.size(), [&](std::size_t i) { return static_cast<Id>(first + i); });
     return static_cast<std::int64_t>(first);
   }
@@ -164,7 +151,7 @@ class BasicIndex {
       table_.restore_plain(static_cast<Id>(ids[i]), inward(values[i]));
     }
     if (ids.empty()) return;
-    const ScoreRange::Announced announced(range_, values.largest(), values.whole());
+    const ScoreRange::Announced announced(updater_.range(), values.largest(), values.whole());
     arrived(ids.size(), [&](std::size_t i) { return static_cast<Id>(ids[i]); });
   }
 
@@ -175,9 +162,7 @@ class BasicIndex {
     require_distinct(ids);
     for (const std::int64_t id : ids) table_.remove_plain(static_cast<Id>(id));
     if (ordering_.notice() != Notice::kEvery) return;
-    typename Order::Scratch scratch{.alone = true};
-    for (const std::int64_t id : ids) ordering_.settle(static_cast<Id>(id), kRemovedScore, scratch);
-    ordering_.deliver(scratch);
+    updater_.tell_alone(ids.size(), [ids](std::size_t i) { return ids[i]; });
   }
 
   // ---- retrieval -------------------------------------------------------------------------------
@@ -260,7 +245,7 @@ class BasicIndex {
     Stats stats;
     stats.emplace_back("samples", table_.size());
     stats.emplace_back("alive", table_.alive());
-    stats.emplace_back("updates", updates_.load());
+    stats.emplace_back("updates", updater_.updates());
     ordering_.report(stats);
     stats.emplace_back("nbytes", bytes());
     return stats;
@@ -286,231 +271,6 @@ class BasicIndex {
   /// Up to here float32 holds every whole number.
   static constexpr double kLargestExact = 1 << 24;
 
-  // ---- one batch of updates --------------------------------------------------------------------
-
-  template <class Change>
-  void update(Ids ids, Values values, Change change, bool towards, unsigned threads,
-              ScoreRange::Announced& announced) {
-    Turn turn(gate_);
-    if (!ordering_.ready()) {
-      turn.insist();
-      ordering_.prepare();
-    }
-    const unsigned workers = worthwhile_workers(ids.size(), threads, must_tell(towards));
-    std::size_t done = 0;
-    if (turn.alone() && workers == 1) {
-      done = update_undoable(ids, values, change, towards, turn, announced);
-      if (done == ids.size()) return;
-    } else {
-      require_in_pool_by(workers, ids);
-    }
-    // From here on nothing can fail: a sample removed meanwhile is passed over.
-    while (done < ids.size()) {
-      const std::size_t block =
-          std::min(ids.size() - done,
-                   turn.alone() && workers > 1 ? tuning::kParallelBlockIds : tuning::kBlockIds);
-      const Ids part = ids.subspan(done, block);
-      const Values part_values = slice(values, done, block);
-      if (!turn.alone()) {
-        update_shared(part, part_values, change, towards);
-      } else if (workers == 1 || !update_by_crew(part, part_values, change, towards, workers)) {
-        update_alone(part, part_values, change, towards);
-      }
-      done += block;
-      finish_block(block, turn);
-      if (done < ids.size()) turn.give_way();
-    }
-  }
-
-  /// Applies the batch alone and undoes it if an id turns out bad. Stops early, with the rest
-  /// checked, if others wait; returns how many were done.
-  template <class Change>
-  std::size_t update_undoable(Ids ids, Values values, Change change, bool towards, Turn& turn,
-                              ScoreRange::Announced& announced) {
-    const bool exact = std::is_same_v<Change, Adding> && values.uniform() && is_exact(announced);
-    float* const undo = exact ? nullptr : undo_log(ids.size());
-    const float delta = change(0.0F, values[0]);
-    const auto apply = [&](std::size_t begin, Ids part, bool& good) {
-      const Values part_values = slice(values, begin, part.size());
-      if (exact && far()) return add_exactly<true>(table_, part, delta, good);
-      if (exact) return add_exactly<false>(table_, part, delta, good);
-      if (far()) return apply_logged<true>(table_, part, part_values, change, undo + begin, good);
-      return apply_logged<false>(table_, part, part_values, change, undo + begin, good);
-    };
-    std::size_t done = 0;
-    bool good = true;
-    while (good && done < ids.size()) {
-      const std::size_t block = std::min(tuning::kBlockIds, ids.size() - done);
-      done += apply(done, ids.subspan(done, block), good);
-      if (good && turn.contended()) break;
-    }
-    try {
-      if (!good) {
-        require_in_pool(table_, ids);
-        throw std::invalid_argument("the ids were changed by another thread during the call");
-      }
-      if (done < ids.size()) require_in_pool(table_, ids.subspan(done), done);
-    } catch (...) {
-      exact ? take_back(table_, ids.first(done), delta)
-            : undo_changes(table_, ids.first(done), undo);
-      throw;
-    }
-    if (undo_size_ > table_.size() + tuning::kBlockIds) {  // not worth keeping for the next call
-      undo_.reset();
-      undo_size_ = 0;
-    }
-    if (must_tell(towards)) tell_all(ids.first(done));
-    finish_block(done, turn);
-    if (done < ids.size()) turn.give_way();
-    return done;
-  }
-
-  /// Can additions be undone by subtracting? If only a look at the scores can tell, looks, but no
-  /// more often than as many updates have paid for it.
-  [[nodiscard]] bool is_exact(ScoreRange::Announced& announced) {
-    if (announced.worth_a_look() && updates_.load() - looked_at_ >= table_.size()) {
-      looked_at_ = updates_.load();
-      announced.look_at({table_.scores(), table_.size()});
-    }
-    return announced.exact();
-  }
-
-  /// Do the scores lie so far from the core that fetching them ahead pays?
-  [[nodiscard]] bool far() const noexcept { return table_.size() > tuning::kFetchAheadFrom; }
-
-  [[nodiscard]] bool must_tell(bool towards) const noexcept {
-    const Notice notice = ordering_.notice();
-    return notice == Notice::kEvery || (notice == Notice::kTowards && towards);
-  }
-
-  /// Tells the ordering of samples whose scores changed, all by this thread alone.
-  void tell_all(Ids ids) {
-    typename Order::Scratch scratch{.alone = true};
-    for (const std::int64_t each : ids) {
-      const auto id = static_cast<std::uint64_t>(each);
-      if (id < table_.size()) ordering_.settle(static_cast<Id>(id), table_.scores()[id], scratch);
-    }
-    ordering_.deliver(scratch);
-  }
-
-  template <class Change>
-  void update_alone(Ids ids, Values values, Change change, bool towards) {
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      const auto id = static_cast<std::uint64_t>(ids[i]);
-      if (id < table_.size()) table_.scores()[id] = change(table_.scores()[id], values[i]);
-    }
-    if (must_tell(towards)) tell_all(ids);
-  }
-
-  /// Beside other calls: atomic updates, and the hand-off protocol where a sample must move.
-  template <class Change>
-  void update_shared(Ids ids, Values values, Change change, bool towards) {
-    const bool tell = must_tell(towards);
-    const bool every = ordering_.notice() == Notice::kEvery;
-    const std::uint64_t size = table_.size();
-    typename Order::Scratch scratch;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (i + tuning::kAtomicFetchDistance < ids.size()) {
-        fetch_ahead(table_.scores() +
-                    static_cast<std::uint32_t>(ids[i + tuning::kAtomicFetchDistance]));
-      }
-      const auto id = static_cast<std::uint64_t>(ids[i]);
-      if (id >= size) continue;
-      const float value = change(0.0F, values[i]);
-      const float was = Change::shared(table_.score(static_cast<Id>(id)), value);
-      if (!tell || was == kRemovedScore) continue;
-      const float now = change(was, values[i]);
-      if (every || now < was) ordering_.settle_shared(static_cast<Id>(id), now, scratch);
-    }
-    ordering_.deliver(scratch);
-  }
-
-  /// Alone, with workers of our own. False if none could be started or memory is short.
-  template <class Change>
-  bool update_by_crew(Ids ids, Values values, Change change, bool towards, unsigned workers) {
-    WorkerPool::Crew crew = workers_.try_hire(workers);
-    if (!crew || crew.size() == 1) return false;
-    const unsigned parts = crew.size();
-    try {
-      split_.reserve(ids.size(), parts, values.uniform());
-    } catch (const std::bad_alloc&) {
-      return false;
-    }
-    const bool tell = must_tell(towards);
-    std::barrier all_divided(static_cast<std::ptrdiff_t>(parts));
-    crew.run([&](unsigned worker) {
-      split_.divide(ids, values, table_.size(), worker, parts);
-      all_divided.arrive_and_wait();
-      typename Order::Scratch scratch;
-      split_.for_own(worker, parts, values, [&](Id id, float value) {
-        const float now = change(table_.scores()[id], value);
-        table_.scores()[id] = now;
-        if (tell) ordering_.settle(id, now, scratch);
-      });
-      ordering_.deliver(scratch);
-    });
-    return true;
-  }
-
-  void finish_block(std::size_t count, Turn& turn) {
-    updates_.fetch_add(count);
-    ordering_.count_updates(count);
-    if (!ordering_.wants_upkeep()) return;
-    turn.insist();
-    ordering_.upkeep();
-  }
-
-  /// Adds with a look at every sum; only reached when sums near the end of float's range.
-  void add_watching_overflow(Ids ids, Values values, ScoreRange::Announced& announced) {
-    const Alone alone(gate_);
-    require_in_pool(table_, ids);
-    float* const undo = undo_log(ids.size());
-    bool good = true;
-    const std::size_t done = apply_logged<false>(table_, ids, values, Adding{sign()}, undo, good);
-    for (std::size_t i = 0; i < done; ++i) {
-      const auto id = static_cast<std::uint64_t>(ids[i]);
-      if (id < table_.size() && std::isfinite(table_.scores()[id])) continue;
-      undo_changes(table_, ids.first(done), undo);
-      throw ScoreOverflow(i, ids[i]);
-    }
-    if (must_tell(true)) tell_all(ids.first(done));
-    announced.look_at({table_.scores(), table_.size()});
-    updates_.fetch_add(done);
-    ordering_.count_updates(done);
-    if (ordering_.wants_upkeep()) ordering_.upkeep();
-  }
-
-  /// How many threads the batch gains from; 1 is the calling thread alone.
-  [[nodiscard]] unsigned worthwhile_workers(std::size_t count, unsigned threads,
-                                            bool moving) const noexcept {
-    const std::size_t most = std::min(threads == 0 ? options_.threads : threads, options_.cores);
-    const std::size_t each = moving ? tuning::kMovesPerWorker : tuning::kIdsPerWorker;
-    const std::size_t least = moving ? 2 : tuning::kWorkersThatPay;
-    const std::size_t workers = std::min(most, count / each);
-    return workers < least ? 1U : static_cast<unsigned>(workers);
-  }
-
-  void require_in_pool_by(unsigned workers, Ids ids) {
-    WorkerPool::Crew crew;
-    if (workers > 1) {
-      if (WorkerPool::Crew hired = workers_.try_hire(workers); hired && hired.size() > 1) {
-        std::atomic<bool> good{true};
-        const unsigned parts = hired.size();
-        hired.run([&](unsigned worker) {
-          const std::size_t begin = ids.size() * worker / parts;
-          const std::size_t end = ids.size() * (worker + 1) / parts;
-          try {
-            require_in_pool(table_, ids.subspan(begin, end - begin), begin);
-          } catch (const std::out_of_range&) {
-            good.store(false);
-          }
-        });
-        if (good.load()) return;
-      }
-    }
-    require_in_pool(table_, ids);  // alone, so that the first offender is the one named
-  }
-
   // ---- the rest --------------------------------------------------------------------------------
 
   Best retrieve(std::size_t wanted, bool remove) {
@@ -534,12 +294,7 @@ class BasicIndex {
     ordering_.count_updates(count);
     if (ordering_.notice() == Notice::kNone) return;
     if (count > table_.alive() / tuning::kDenseShare) return ordering_.forget();
-    typename Order::Scratch scratch{.alone = true};
-    for (std::size_t i = 0; i < count; ++i) {
-      ordering_.settle(id_at(i), table_.scores()[id_at(i)], scratch);
-    }
-    ordering_.deliver(scratch);
-    if (ordering_.wants_upkeep()) ordering_.upkeep();
+    updater_.tell_alone(count, id_at);
   }
 
   void require_removed(Ids ids) const {
@@ -565,22 +320,6 @@ class BasicIndex {
                     "is given twice; give each id once");
   }
 
-  /// Room to keep `count` scores as they were; the gate is held alone. Kept for the next call.
-  float* undo_log(std::size_t count) {
-    if (count > undo_size_) {
-      undo_.reset();
-      undo_size_ = 0;
-      undo_ = std::make_unique_for_overwrite<float[]>(count);
-      undo_size_ = count;
-    }
-    return undo_.get();
-  }
-
-  static Values slice(Values values, std::size_t begin, std::size_t count) {
-    if (values.uniform()) return values;
-    return Values(std::span(values.each() + begin, count));
-  }
-
   /// Scores inside are such that smaller is better, and never -0.0.
   [[nodiscard]] float inward(float score) const noexcept { return score * sign() + 0.0F; }
   [[nodiscard]] float outward(float score) const noexcept { return score * sign() + 0.0F; }
@@ -593,8 +332,7 @@ class BasicIndex {
   }
 
   [[nodiscard]] std::size_t bytes() const noexcept {
-    return sizeof(*this) + table_.nbytes() + ordering_.nbytes() + undo_size_ * sizeof(float) +
-           split_.nbytes();
+    return sizeof(*this) + table_.nbytes() + ordering_.nbytes() + updater_.nbytes();
   }
 
   static std::size_t checked_size(std::size_t size) {
@@ -622,16 +360,7 @@ class BasicIndex {
   mutable AccessGate gate_;  // guards all below; what may run beside what is said at each class
   ScoreTable table_;
   Order ordering_;
-  WorkerPool workers_;
-
-  ScoreRange range_;
-  std::atomic<std::uint64_t> updates_{0};
-
-  // Alone only:
-  std::uint64_t looked_at_ = 0;  // updates_ when the scores were last looked at for their range
-  std::unique_ptr<float[]> undo_;
-  std::size_t undo_size_ = 0;
-  BatchSplit split_;
+  BatchUpdater<Order> updater_;
 };
 
 using SemiOrderedIndex = BasicIndex<SemiOrdering>;
