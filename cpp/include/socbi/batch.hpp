@@ -80,22 +80,30 @@ struct Setting {
   }
 };
 
-/// Throws for the first id that is out of range or removed; `first` is the position of ids[0].
-inline void require_in_pool(const ScoreTable& table, std::span<const std::int64_t> ids,
-                            std::size_t first = 0) {
+/// Are all ids those of samples in the pool?
+[[nodiscard]] inline bool all_in_pool(const ScoreTable& table,
+                                      std::span<const std::int64_t> ids) noexcept {
   const std::size_t size = table.size();
   for (std::size_t begin = 0; begin < ids.size(); begin += tuning::kBlockIds) {
-    const std::size_t end = std::min(ids.size(), begin + tuning::kBlockIds);
     bool good = true;
-    for (std::size_t i = begin; i < end; ++i) {
+    for (std::size_t i = begin; i < std::min(ids.size(), begin + tuning::kBlockIds); ++i) {
       const auto id = static_cast<std::uint64_t>(ids[i]);
       good &= id < size && table.in_pool(static_cast<Id>(id));
     }
-    for (std::size_t i = begin; !good && i < end; ++i) {
-      const std::int64_t id = ids[i];
-      if (static_cast<std::uint64_t>(id) >= size) throw UnknownId(first + i, id, size);
-      if (!table.in_pool(static_cast<Id>(id))) throw RemovedId(first + i, id);
-    }
+    if (!good) return false;
+  }
+  return true;
+}
+
+/// Throws for the first id that is out of range or removed; `first` is the position of ids[0].
+inline void require_in_pool(const ScoreTable& table, std::span<const std::int64_t> ids,
+                            std::size_t first = 0) {
+  if (all_in_pool(table, ids)) return;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const std::int64_t id = ids[i];
+    if (static_cast<std::uint64_t>(id) >= table.size())
+      throw UnknownId(first + i, id, table.size());
+    if (!table.in_pool(static_cast<Id>(id))) throw RemovedId(first + i, id);
   }
 }
 

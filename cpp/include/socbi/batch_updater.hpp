@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <type_traits>
@@ -233,16 +234,17 @@ class BatchUpdater {
     WorkerPool::Crew crew = workers_.try_hire(workers);
     if (!crew || crew.size() == 1) return false;
     const unsigned parts = crew.size();
+    std::optional<std::barrier<>> all_divided;
     try {
       split_.reserve(ids.size(), parts, values.uniform());
+      all_divided.emplace(static_cast<std::ptrdiff_t>(parts));
     } catch (const std::bad_alloc&) {
       return false;
     }
     const bool tell = must_tell(towards);
-    std::barrier all_divided(static_cast<std::ptrdiff_t>(parts));
     crew.run([&](unsigned worker) {
       split_.divide(ids, values, table_.size(), worker, parts);
-      all_divided.arrive_and_wait();
+      all_divided->arrive_and_wait();
       typename Order::Scratch scratch;
       split_.for_own(worker, parts, values, [&](Id id, float value) {
         const float now = change(table_.scores()[id], value);
@@ -270,8 +272,10 @@ class BatchUpdater {
     float* const undo = undo_log(ids.size());
     bool good = true;
     apply_logged<false>(table_, ids, values, Adding{sign_}, undo, good);
+    // Calls that gave way to this one will go on without a look: their part is left to them.
+    const double room = announced.room();
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (std::isfinite(table_.scores()[ids[i]])) continue;
+      if (std::fabs(table_.scores()[ids[i]]) <= room) continue;
       undo_changes(table_, ids, undo);
       throw ScoreOverflow(i, ids[i]);
     }
@@ -292,24 +296,19 @@ class BatchUpdater {
   }
 
   void require_in_pool_by(unsigned workers, Ids ids) {
-    WorkerPool::Crew crew;
     if (workers > 1) {
-      if (WorkerPool::Crew hired = workers_.try_hire(workers); hired && hired.size() > 1) {
+      if (WorkerPool::Crew crew = workers_.try_hire(workers); crew && crew.size() > 1) {
         std::atomic<bool> good{true};
-        const unsigned parts = hired.size();
-        hired.run([&](unsigned worker) {
+        const unsigned parts = crew.size();
+        crew.run([&](unsigned worker) {
           const std::size_t begin = ids.size() * worker / parts;
           const std::size_t end = ids.size() * (worker + 1) / parts;
-          try {
-            require_in_pool(table_, ids.subspan(begin, end - begin), begin);
-          } catch (const std::out_of_range&) {
-            good.store(false);
-          }
+          if (!all_in_pool(table_, ids.subspan(begin, end - begin))) good.store(false);
         });
         if (good.load()) return;
       }
     }
-    require_in_pool(table_, ids);  // alone, so that the first offender is the one named
+    require_in_pool(table_, ids);  // by one, so that the first offender is the one named
   }
 
   /// A copy of the caller's ids, which he cannot change; good until the next call of this.
@@ -335,7 +334,9 @@ class BatchUpdater {
       undo_.reset();
       undo_size_ = 0;
     }
-    if (kept_.capacity() > table_.size() / 2 + tuning::kBlockIds) kept_ = {};
+    if (kept_.capacity() > table_.size() / 2 + tuning::kBlockIds) {
+      std::vector<std::int64_t>().swap(kept_);
+    }
   }
 
   static Values slice(Values values, std::size_t begin, std::size_t count) {

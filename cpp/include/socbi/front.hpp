@@ -20,6 +20,9 @@ class Front {
   [[nodiscard]] bool empty() const noexcept { return head_ == run_.size() && heap_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return run_.size() - head_ + heap_.size(); }
 
+  /// Entries that joined since the run was made.
+  [[nodiscard]] std::size_t joined() const noexcept { return heap_.size(); }
+
   /// Replaces the run; the front must be empty. Unsorted keys are fine.
   void refill(std::vector<Key>&& keys) noexcept {
     std::sort(keys.begin(), keys.end());
@@ -52,9 +55,17 @@ class Front {
     std::copy(keys.begin(), keys.end(), run_.begin() + static_cast<std::ptrdiff_t>(head_));
   }
 
+  /// Takes all entries out, unsorted.
+  [[nodiscard]] std::vector<Key> take_all() {
+    std::vector<Key> all(run_.begin() + static_cast<std::ptrdiff_t>(head_), run_.end());
+    all.insert(all.end(), heap_.begin(), heap_.end());
+    clear();
+    return all;
+  }
+
   void clear() noexcept {
-    run_ = {};
-    heap_ = {};
+    std::vector<Key>().swap(run_);  // assigning {} would keep the memory
+    std::vector<Key>().swap(heap_);
     head_ = 0;
   }
 

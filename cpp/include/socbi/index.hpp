@@ -309,15 +309,17 @@ class BasicIndex {
     require_distinct(ids);
   }
 
+  /// Throws for the first id that was given before.
   static void require_distinct(Ids ids) {
-    std::vector<std::int64_t> sorted(ids.begin(), ids.end());
-    std::sort(sorted.begin(), sorted.end());
-    const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-    if (twice == sorted.end()) return;
-    const auto first = std::find(ids.begin(), ids.end(), *twice);
-    const auto second = std::find(first + 1, ids.end(), *twice);
-    throw PresentId(static_cast<std::size_t>(second - ids.begin()), *twice,
-                    "is given twice; give each id once");
+    std::vector<std::pair<std::int64_t, std::size_t>> found(ids.size());  // id, position
+    for (std::size_t i = 0; i < ids.size(); ++i) found[i] = {ids[i], i};
+    std::sort(found.begin(), found.end());
+    std::size_t second = ids.size();
+    for (std::size_t i = 1; i < found.size(); ++i) {
+      if (found[i].first == found[i - 1].first) second = std::min(second, found[i].second);
+    }
+    if (second == ids.size()) return;
+    throw PresentId(second, ids[second], "is given twice; give each id once");
   }
 
   /// Scores inside are such that smaller is better, and never -0.0.

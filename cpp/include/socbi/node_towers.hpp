@@ -80,7 +80,7 @@ class NodeTowers {
   }
 
   void clear() noexcept {
-    nodes_.clear();
+    std::vector<Node>().swap(nodes_);
     head_ = {};
     free_ = kNone;
     count_ = 0;

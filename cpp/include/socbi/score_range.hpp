@@ -14,6 +14,7 @@
 #include <limits>
 #include <mutex>
 #include <span>
+#include <utility>
 
 #include "socbi/score.hpp"
 
@@ -30,7 +31,7 @@ class ScoreRange {
     /// Scores may grow by `growth`, or be set to that size; by whole numbers or not.
     Announced(ScoreRange& range, double growth, bool whole) : range_(range), growth_(growth) {
       const std::lock_guard lock(range_.mutex_);
-      ++range_.calls_;
+      next_ = std::exchange(range_.calls_, this);
       range_.bound_ += growth;
       range_.whole_ = range_.whole_ && whole;
     }
@@ -38,13 +39,22 @@ class ScoreRange {
     Announced& operator=(const Announced&) = delete;
     ~Announced() {
       const std::lock_guard lock(range_.mutex_);
-      --range_.calls_;
+      Announced** at = &range_.calls_;
+      while (*at != this) at = &(*at)->next_;
+      *at = next_;
     }
 
     /// Could a sum leave the range of a float?
     [[nodiscard]] bool may_overflow() const {
       const std::lock_guard lock(range_.mutex_);
-      return range_.bound_ > std::numeric_limits<float>::max();
+      return kRoundingGrowth * range_.bound_ > kLargestFloat;
+    }
+
+    /// How large this call may make a score, so that the other calls under way can not make it
+    /// leave the range.
+    [[nodiscard]] double room() const {
+      const std::lock_guard lock(range_.mutex_);
+      return kLargestFloat - kRoundingGrowth * (range_.announced_growth() - growth_);
     }
 
     /// Are all scores, and will all sums be, whole numbers that float32 holds exactly?
@@ -56,32 +66,28 @@ class ScoreRange {
     /// Would a look at the scores tell whether they are exact?
     [[nodiscard]] bool worth_a_look() const {
       const std::lock_guard lock(range_.mutex_);
-      return range_.whole_ && range_.bound_ > kLargestExact && range_.calls_ == 1;
+      return range_.whole_ && range_.bound_ > kLargestExact;
     }
 
-    /// Looks at the scores themselves, O(n); the gate is held alone. Nothing is learned while other
-    /// calls are under way.
+    /// Looks at the scores themselves, O(n); the gate is held alone.
     void look_at(std::span<const float> scores) {
       const std::lock_guard lock(range_.mutex_);
-      if (range_.calls_ == 1) range_.bound_ = largest(scores) + growth_;
+      range_.bound_ = largest(scores) + range_.announced_growth();
     }
 
    private:
+    friend class ScoreRange;
     ScoreRange& range_;
     const double growth_;
+    Announced* next_ = nullptr;  // guarded by the range's mutex
   };
 
   /// All scores were replaced by these; the gate is held alone.
   void replaced(std::span<const float> scores) {
     const bool whole = std::all_of(scores.begin(), scores.end(), is_whole);
     const std::lock_guard lock(mutex_);
-    if (calls_ > 0) {  // what they have announced still holds
-      bound_ += largest(scores);
-      whole_ = whole_ && whole;
-      return;
-    }
-    bound_ = largest(scores);
-    whole_ = whole;
+    bound_ = largest(scores) + announced_growth();
+    whole_ = whole && (whole_ || calls_ == nullptr);  // what was announced may still come
   }
 
   [[nodiscard]] static bool is_whole(float score) noexcept {
@@ -89,6 +95,18 @@ class ScoreRange {
   }
 
  private:
+  /// A sum may be rounded up by as much as was added, but not by more: staying would be nearer.
+  static constexpr double kRoundingGrowth = 2.0;
+  static constexpr double kLargestFloat = std::numeric_limits<float>::max();
+
+  /// By how much the calls under way may yet make scores grow, all on one sample; mutex held.
+  [[nodiscard]] double announced_growth() const noexcept {
+    double growth = 0.0;
+    for (const Announced* call = calls_; call != nullptr; call = call->next_)
+      growth += call->growth_;
+    return growth;
+  }
+
   /// The size of the largest score; what is not finite is no sample of the pool.
   static double largest(std::span<const float> scores) noexcept {
     float largest = 0.0F;
@@ -102,7 +120,7 @@ class ScoreRange {
   std::mutex mutex_;    // guards all below
   double bound_ = 0.0;  // no score in the pool is larger, nor will one be by the calls under way
   bool whole_ = true;   // every score in the pool is a whole number; false may be too careful
-  int calls_ = 0;       // under way
+  Announced* calls_ = nullptr;  // under way, linked by next_
 };
 
 }  // namespace socbi

@@ -89,6 +89,7 @@ class SemiOrderedList {
   /// to `out`. They stay in the pool: the caller removes them or puts them back.
   void take(std::size_t wanted, std::vector<Key>& out) {
     empty_inbox();
+    if (front_.joined() > front_.size() / 2 + tuning::kSmallestFront) refresh_front();
     while (out.size() < wanted) {
       if (front_.empty() && !refill_front(wanted)) {
         if (rest_lower_ == kHighestKey) return;
@@ -210,8 +211,8 @@ class SemiOrderedList {
   void clear() noexcept {
     front_.clear();
     towers_.clear();
-    inbox_ = {};
-    overfull_ = {};
+    std::vector<Id>().swap(inbox_);
+    std::vector<Place>().swap(overfull_);
     wants_upkeep_.store(false);
     rest_lower_ = kLowestKey;
     appended_.store(0);
@@ -270,6 +271,26 @@ class SemiOrderedList {
       if (table_.places()[id] == kInInbox) refile(id, key_now(id));
     }
     inbox_.clear();
+  }
+
+  /// Files anew what is in the front, each sample once. Without this a sample that goes up and down
+  /// would leave an entry there at every turn.
+  void refresh_front() {
+    std::vector<Key> keys;
+    for (const Key filed : front_.take_all()) {
+      const Id id = order_.id(filed);
+      Place& place = table_.places()[id];
+      if (place != kInFront) continue;
+      const Key now = key_now(id);
+      if (now < upper(kInFront)) {
+        place = kUnlisted;  // so that its other entries are passed over
+        keys.push_back(now);
+      } else {
+        refile(id, now);
+      }
+    }
+    for (const Key key : keys) table_.places()[order_.id(key)] = kInFront;
+    front_.refill(std::move(keys));
   }
 
   /// Makes the first node that is not empty the front; false if there is none.

@@ -78,7 +78,7 @@ class BPlusTreeOrdering {
 
   void forget() noexcept {
     tree_.clear();
-    filed_ = {};
+    std::vector<float>().swap(filed_);
     built_ = false;
     broken_.store(false);
   }
