@@ -368,7 +368,7 @@ void drive(std::uint64_t seed, std::size_t pool, int steps, const IndexOptions& 
 }
 
 template <class Index>
-void drive_all(Refile refile, Reached& reached) {
+void drive_all(Refile refile, Reached& reached, int steps = 100) {
   constexpr std::array<std::size_t, 8> kPools = {0, 1, 7, 60, 300, 1200, 120, 2900};
   std::uint64_t seed = 1000;
   for (const std::size_t capacity : Sizes{0, 2, 3, 8}) {
@@ -383,7 +383,7 @@ void drive_all(Refile refile, Reached& reached) {
             ++seed;
             // A multiplier, so that pool, kind and sparseness do not go in step with the options.
             const std::size_t pool = kPools[seed * 0x9E3779B97F4A7C15ULL >> 61];
-            drive<Index>(seed, pool, pool > 1000 ? 60 : 100, options, reached);
+            drive<Index>(seed, pool, pool > 1000 ? steps * 3 / 5 : steps, options, reached);
           }
         }
       }
@@ -415,12 +415,12 @@ TEST_CASE("random calls: eager") {
 
 TEST_CASE("random calls: the array that is sorted") {
   Reached reached;
-  drive_all<ArraySortIndex>(Refile::kLazy, reached);
+  drive_all<ArraySortIndex>(Refile::kLazy, reached, 40);
 }
 
 TEST_CASE("random calls: the array with a heap") {
   Reached reached;
-  drive_all<ArrayHeapIndex>(Refile::kLazy, reached);
+  drive_all<ArrayHeapIndex>(Refile::kLazy, reached, 40);
 }
 
 TEST_CASE("random calls: the B+-tree") {
@@ -998,6 +998,7 @@ void same_for_all_workers(Refile refile, bool adding, std::size_t batch_size) {
     return index;
   };
   for (const bool uniform : {true, false}) {
+    if (uniform && !adding) continue;  // of one score for all, every order is the same
     const auto alone = run(1, uniform);
     REQUIRE(alone->check() == "");
     const Best best = alone->top(500);
@@ -1426,14 +1427,19 @@ TEST_CASE("the gate keeps out who must stay out") {
   std::atomic<bool> broken{false};
   std::atomic<long> expected{0};
   const auto be_alone = [&] {
-    if (alone.fetch_add(1) != 0 || sharing.load() != 0) broken = true;
+    if (alone.fetch_add(1) != 0) broken = true;
+    for (int look = 0; look < 20; ++look) {
+      if (sharing.load() != 0) broken = true;
+    }
     ++counter;
     expected.fetch_add(1);
     alone.fetch_sub(1);
   };
   const auto share = [&] {
     sharing.fetch_add(1);
-    if (alone.load() != 0 || counter != expected.load()) broken = true;
+    for (int look = 0; look < 20; ++look) {
+      if (alone.load() != 0 || counter != expected.load()) broken = true;
+    }
     sharing.fetch_sub(1);
   };
   std::vector<std::thread> threads;
