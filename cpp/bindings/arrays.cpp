@@ -18,20 +18,31 @@ std::string type_name(const py::handle& value) {
   return py::str(py::type::of(value).attr("__name__"));
 }
 
-/// Anything numpy can make an array of numbers of.
-py::array as_array(const py::object& value, const char* name) {
-  if (py::hasattr(value, "mask")) {
+/// What numpy makes of the value; only its word that it cannot is made ours.
+py::array numpy_array(const py::object& value, const char* name) {
+  if (py::isinstance<py::array>(value)) {
+    if (!py::hasattr(value, "mask")) return py::reinterpret_borrow<py::array>(value);
     throw InvalidType(std::string(name) +
-                      " must not be a masked array; pass .compressed() or .filled(value)");
+                      " must not be a masked array; pass .compressed() or .filled(number)");
   }
-  py::array array = py::array::ensure(value);
-  if (array &&
-      (array.ndim() > 0 || std::string("biufc").find(array.dtype().kind()) != std::string::npos)) {
-    return array;
+  try {
+    return py::module_::import("numpy").attr("asarray")(value);
+  } catch (py::error_already_set& error) {
+    if (!error.matches(PyExc_TypeError) && !error.matches(PyExc_ValueError)) throw;
+    throw InvalidType(std::string(name) + " must be an array-like of numbers of one length, got " +
+                      type_name(value) + ": " + std::string(py::str(error.value())));
   }
-  PyErr_Clear();
-  throw InvalidType(std::string(name) + " must be an array-like of numbers of one length, got " +
-                    type_name(value));
+}
+
+/// Anything numpy can make an array of numbers of, in memory that may be read as it is.
+py::array as_array(const py::object& value, const char* name) {
+  py::array array = numpy_array(value, name);
+  if (array.ndim() == 0 && std::string("biufc").find(array.dtype().kind()) == std::string::npos) {
+    throw InvalidType(std::string(name) + " must be an array-like of numbers of one length, got " +
+                      type_name(value));
+  }
+  const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+  return aligned ? array : py::array(array.attr("copy")());
 }
 
 std::string shape_name(const py::array& array) {

@@ -55,13 +55,13 @@ def make_hits(settings: Settings, gone: IdArray, rng: np.random.Generator) -> li
     return np.array_split(hits, settings.threads)
 
 
-def run(index: PoolIndex, settings: Settings, rounds: int) -> Outcome:
+def run(index: PoolIndex, settings: Settings) -> Outcome:
     """Play rounds on one index: all see the same hits as long as they give the same answers."""
     rng = np.random.default_rng(settings.seed)
     gone = np.empty(0, dtype=np.int64)
     update_s, pop_s = [], []
     with ThreadPoolExecutor(settings.threads) as threads:
-        for _ in range(rounds):
+        for _ in range(settings.rounds):
             hits = make_hits(settings, gone, rng)
             begin = time.perf_counter()
             list(threads.map(lambda ids: index.add(ids, threads=1), hits))
@@ -75,7 +75,7 @@ def run(index: PoolIndex, settings: Settings, rounds: int) -> Outcome:
 
 
 def show(outcomes: Sequence[Outcome], settings: Settings) -> None:
-    """Print the table, the fastest round as the measure."""
+    """Print the table, ours first and as the measure."""
     ours = outcomes[0]
     print(
         f"{settings.samples:,} samples; a round: {settings.updates:,} hits from "
@@ -108,14 +108,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     settings = Settings(**vars(parser.parse_args(arguments)))
     for name in ("samples", "rounds", "updates", "take", "threads"):
-        if getattr(settings, name) < 1:
-            parser.error(f"--{name} must be at least 1, got {getattr(settings, name)}")
+        if not 1 <= getattr(settings, name) <= 10**9:
+            parser.error(f"--{name} must be from 1 to 10^9, got {getattr(settings, name)}")
+    if settings.seed < 0:
+        parser.error(f"--seed must not be negative, got {settings.seed}")
 
     classes = [SemiOrderedIndex, ArrayHeapIndex, BPlusTreeIndex, ArraySortIndex]
     outcomes = []
     for one in classes:
         progress(f"running {one.__name__} ...")
-        outcomes.append(run(one(settings.samples, seed=settings.seed), settings, settings.rounds))
+        outcomes.append(run(one(settings.samples, seed=settings.seed), settings))
     progress("")
     show(outcomes, settings)
 

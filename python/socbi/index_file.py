@@ -18,6 +18,7 @@ import contextlib
 import json
 import os
 import secrets
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -39,9 +40,12 @@ _CHECKSUM = struct.Struct("<I")
 def write(path: str | os.PathLike[str], settings: dict[str, Any], scores: ScoreArray) -> None:
     """Write the file beside ``path``, sync it, and rename it to ``path``.
 
-    Whatever interrupts this, ``path`` is either as it was or the whole new file.
+    Whatever interrupts this, ``path`` is either as it was or the whole new file. A link is
+    followed, and an existing file keeps its permissions.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise IndexFileError(f"{path} is not a regular file; give the path of a file")
     header = json.dumps({**settings, "scores": len(scores)}).encode()
     parts: list[bytes | memoryview] = [
         _PREFIX.pack(MAGIC, VERSION, len(header)),
@@ -53,13 +57,15 @@ def write(path: str | os.PathLike[str], settings: dict[str, Any], scores: ScoreA
         checksum = zlib.crc32(part, checksum)
     parts.append(_CHECKSUM.pack(checksum))
 
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+    beside = target.with_name(f".socbi-{secrets.token_hex(6)}.tmp")
     try:
         with open(beside, "xb") as file:
             for part in parts:
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
+        if target.exists():
+            beside.chmod(stat.S_IMODE(target.stat().st_mode))
         os.replace(beside, target)
     except BaseException:
         with contextlib.suppress(OSError):

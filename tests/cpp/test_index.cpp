@@ -597,6 +597,15 @@ TEST_CASE("a sample that goes up and down does not fill the memory") {
   }
 }
 
+TEST_CASE("sizes beyond any pool are as good as large ones") {
+  for (const std::size_t huge : {std::size_t{1} << 31, std::size_t{1} << 60, ~std::size_t{0}}) {
+    SemiOrderedIndex index(5000, options_of(Refile::kEager, huge, huge));
+    index.add(Batch{1, 2}, Values(-1.0F));
+    CHECK(index.top(2).scores == std::vector<float>{-1.0F, -1.0F});
+    CHECK(index.check() == "");
+  }
+}
+
 TEST_CASE("a list that is given up gives its memory back") {
   SemiOrderedIndex index(100'000, options_of(Refile::kLazy, 0, 0));
   const std::size_t before = index.nbytes();

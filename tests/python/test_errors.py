@@ -504,3 +504,37 @@ def test_making_an_index_of_what_is_no_array(scores_or_n):
 def test_a_masked_array_is_refused():
     with pytest.raises(InvalidTypeError, match="ids must not be a masked array"):
         SemiOrderedIndex(3).add(np.ma.array([0, 99], mask=[False, True]))
+
+
+class SeriesLike:
+    """As pandas has it: an array-like with a method called mask."""
+
+    def mask(self):
+        raise AssertionError("nobody asked")
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([1, 2])
+
+
+def test_an_array_like_with_a_method_called_mask_is_none_that_is_masked():
+    index = SemiOrderedIndex(3)
+    index.add(SeriesLike())
+    assert index.scores().tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_what_an_array_like_raises_is_not_hidden(error):
+    class Unwilling:
+        def __array__(self, dtype=None, copy=None):
+            raise error("call .cpu() first")
+
+    with pytest.raises(error, match="first"):
+        SemiOrderedIndex(3).add(Unwilling())
+
+
+def test_memory_that_is_not_aligned_is_read():
+    ids = np.frombuffer(b"." + np.array([2, 0], dtype=np.int64).tobytes(), np.int64, offset=1)
+    delta = np.frombuffer(b"." + np.array([1.5, 2], np.float32).tobytes(), np.float32, offset=1)
+    index = SemiOrderedIndex(3)
+    index.add(ids, delta)
+    assert index.scores().tolist() == [2, 0, 1.5]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reference import ReferenceIndex, assert_same, permuted
 
-from socbi import SemiOrderedIndex
+from socbi import SemiOrderedIndex, UnknownIdError
 from socbi.baselines import ArrayHeapIndex, ArraySortIndex, BPlusTreeIndex
 
 CLASSES = [SemiOrderedIndex, ArraySortIndex, ArrayHeapIndex, BPlusTreeIndex]
@@ -315,3 +315,19 @@ def test_memory_of_a_pool_that_grows():
     assert len(index) == 200_000
     assert index.nbytes / 200_000 <= 14
     index.check()
+
+
+def test_memory_stays_known_after_batches_as_large_as_the_pool():
+    n = 1_000_000
+    index = SemiOrderedIndex(n)
+    index.top(128)
+    index.top(128)
+    rng = np.random.default_rng(0)
+    index.set(rng.integers(0, n, n // 2), rng.random(n // 2, dtype=np.float32))
+    index.set(rng.permutation(n), rng.random(n, dtype=np.float32))
+    index.top(128)
+    assert index.nbytes <= 14.5 * n
+    small = SemiOrderedIndex(1000)
+    with pytest.raises(UnknownIdError):
+        small.add(np.full(1_000_000, 1000), 0.5)
+    assert small.nbytes < 100_000

@@ -395,3 +395,52 @@ def test_settings_given_as_numpy_integers_are_kept(tmp_path):
     index = SemiOrderedIndex(3, seed=np.int64(4), node_capacity=np.int32(8), threads=np.uint8(2))
     index.save(tmp_path / "index")
     assert repr(SemiOrderedIndex.load(tmp_path / "index")) == repr(index)
+
+
+# ---- what was at the path ------------------------------------------------------------------------
+
+
+def test_permissions_of_an_existing_file_are_kept(tmp_path):
+    path = tmp_path / "index"
+    SemiOrderedIndex(3).save(path)
+    path.chmod(0o600)
+    SemiOrderedIndex(4).save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(SemiOrderedIndex.load(path)) == 4
+
+
+def test_a_link_is_followed(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "index")
+    SemiOrderedIndex(3).save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert len(SemiOrderedIndex.load(tmp_path / "real" / "index")) == 3
+
+
+def test_a_name_as_long_as_a_name_may_be(tmp_path):
+    SemiOrderedIndex(3).save(tmp_path / ("n" * 255))
+    assert os.listdir(tmp_path) == ["n" * 255]
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(IndexFileError, match="is not a regular file"):
+        SemiOrderedIndex(3).save(tmp_path)
+
+
+class Named(SemiOrderedIndex):
+    """A user's own."""
+
+    def __init__(self, *args, name, **settings):
+        super().__init__(*args, **settings)
+        self.name = name
+
+
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda index: pickle.loads(pickle.dumps(index))]
+)
+def test_attributes_of_a_subclass_are_copied(duplicate):
+    index = Named(3, name=["mine"])
+    copied = duplicate(index)
+    assert type(copied) is Named
+    assert copied.name == ["mine"]
+    assert (copied.name is index.name) == (duplicate is copy.copy)

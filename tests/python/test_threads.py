@@ -1,5 +1,6 @@
 """Calls beside each other, with exact oracles: whole-number sums, and ids that one thread owns."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from reference import ReferenceIndex, assert_same
 
-from socbi import SemiOrderedIndex, SocbiError
+from socbi import InvalidInputError, SemiOrderedIndex, SocbiError
 from socbi.baselines import ArrayHeapIndex, ArraySortIndex, BPlusTreeIndex
 
 
@@ -420,3 +421,72 @@ index.check()
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60
     )
     assert (run.returncode, run.stderr) == (0, "")
+
+
+# ---- callers that change what they have handed in ------------------------------------------------
+
+
+@pytest.mark.parametrize("call", ["remove", "restore"])
+def test_ids_changed_while_samples_leave_or_return(call):
+    """Ids far beyond the table must never be written to."""
+    index = SemiOrderedIndex(200_000)
+    ids = np.arange(100_000)
+    sound = ids.copy()
+    done = threading.Event()
+
+    def spoil():
+        while not done.is_set():
+            ids[50_000:] = 2**31 + 7
+            ids[50_000:] = sound[50_000:]
+
+    def leave_and_return():
+        for _ in range(40):
+            with contextlib.suppress(SocbiError):
+                getattr(index, call)(ids, *([0.0] if call == "restore" else []))
+            pool = np.isin(sound, index.ids())
+            if call == "restore":
+                index.remove(sound[pool])
+            else:
+                index.restore(sound[~pool], 0.0)
+        done.set()
+
+    run_together(leave_and_return, spoil)
+    index.check()
+
+
+def test_values_changed_during_a_call_bring_in_no_nan():
+    index = SemiOrderedIndex(100_000)
+    ids = np.arange(100_000)
+    delta = np.ones(100_000, dtype=np.float32)
+    done = threading.Event()
+
+    def spoil():
+        while not done.is_set():
+            delta[-1000:] = np.nan
+            delta[-1000:] = 1.0
+
+    def add():
+        for _ in range(100):
+            with contextlib.suppress(SocbiError):
+                index.add(ids, delta)
+        done.set()
+
+    run_together(add, spoil)
+    index.check()
+    assert np.isfinite(index.scores()).all()
+
+
+def test_a_large_score_set_beside_a_large_sum_does_not_overflow():
+    for _ in range(5):
+        index = SemiOrderedIndex(4)
+        index.add([0], 1e30)
+        hits = np.zeros(1_000_000, dtype=np.int64)
+
+        def add(index=index, hits=hits):
+            with contextlib.suppress(InvalidInputError):
+                index.add(hits, 1.6e32)
+
+        run_together(add, lambda index=index: index.set([0], 3.3e38))
+        index.check()
+        assert np.isfinite(index.scores()).all()
+        assert len(index.top(4)[0]) == 4

@@ -11,7 +11,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <limits>
 #include <span>
+#include <stdexcept>
+#include <vector>
 
 #include "socbi/errors.hpp"
 #include "socbi/prefetch.hpp"
@@ -25,7 +28,7 @@ namespace socbi {
 class Values {
  public:
   explicit Values(float all) : all_(all) {}
-  explicit Values(std::span<const float> each) : each_(each.data()), size_(each.size()) {}
+  explicit Values(std::span<const float> each) : each_(each.data()) {}
 
   [[nodiscard]] bool uniform() const noexcept { return each_ == nullptr; }
   [[nodiscard]] float all() const noexcept { return all_; }
@@ -34,29 +37,54 @@ class Values {
     return uniform() ? all_ : each_[i];
   }
 
-  [[nodiscard]] double largest() const noexcept {
-    return std::max(std::fabs(lowest()), std::fabs(highest()));
-  }
-  [[nodiscard]] bool whole() const noexcept {
-    return uniform()
-               ? all_ == std::trunc(all_)
-               : std::all_of(each_, each_ + size_, [](float v) { return v == std::trunc(v); });
-  }
-  [[nodiscard]] float lowest() const noexcept {
-    float lowest = (*this)[0];
-    for (std::size_t i = 1; i < size_; ++i) lowest = std::fmin(lowest, each_[i]);
-    return lowest;
-  }
-  [[nodiscard]] float highest() const noexcept {
-    float highest = (*this)[0];
-    for (std::size_t i = 1; i < size_; ++i) highest = std::fmax(highest, each_[i]);
-    return highest;
-  }
-
  private:
   float all_ = 0.0F;
   const float* each_ = nullptr;
-  std::size_t size_ = 0;
+};
+
+/// What a call needs to know of its values before it begins.
+struct ValueFacts {
+  float lowest = std::numeric_limits<float>::infinity();
+  float highest = -std::numeric_limits<float>::infinity();
+  bool whole = true;
+  bool finite = true;
+
+  [[nodiscard]] double largest() const noexcept {
+    return std::max(std::fabs(lowest), std::fabs(highest));
+  }
+  void note(float value) noexcept {
+    lowest = value < lowest ? value : lowest;
+    highest = value > highest ? value : highest;
+    whole = whole && value == std::trunc(value);
+    finite = finite && std::isfinite(value);
+  }
+};
+
+/// The caller's values, which he may change under us, as our own: read once, each of them finite.
+class OwnValues {
+ public:
+  OwnValues(Values values, std::size_t count) : values_(values) {
+    if (values.uniform()) {
+      facts_.note(values.all());
+    } else {
+      copy_.assign(values.each(), values.each() + count);
+      for (const float value : copy_) facts_.note(value);
+      values_ = Values(std::span<const float>(copy_));
+    }
+    if (!facts_.finite) {
+      throw std::invalid_argument("values must be finite, and not be changed during the call");
+    }
+  }
+  OwnValues(const OwnValues&) = delete;
+  OwnValues& operator=(const OwnValues&) = delete;
+
+  [[nodiscard]] Values values() const noexcept { return values_; }
+  [[nodiscard]] const ValueFacts& facts() const noexcept { return facts_; }
+
+ private:
+  Values values_;
+  std::vector<float> copy_;
+  ValueFacts facts_;
 };
 
 /// Adding a value to a score. `sign` is -1 where the largest are asked for: the table holds the
@@ -135,8 +163,10 @@ std::size_t for_each_known(const ScoreTable& table, std::span<const std::int64_t
     }
     for (std::size_t lane = 0; lane < kLanes; ++lane) step(i + lane, group[lane]);
   }
-  for (; i < count && static_cast<std::uint64_t>(id_at[i]) < size; ++i) {
-    step(i, static_cast<std::uint64_t>(id_at[i]));
+  for (; i < count; ++i) {
+    const auto id = static_cast<std::uint64_t>(id_at[i]);
+    if (id >= size) break;
+    step(i, id);
   }
   return i;
 }
@@ -159,9 +189,14 @@ std::size_t add_exactly(ScoreTable& table, std::span<const std::int64_t> ids, fl
   return done;
 }
 
-inline void take_back(ScoreTable& table, std::span<const std::int64_t> ids, float delta) noexcept {
-  for (const std::int64_t id : ids) {
-    if (static_cast<std::uint64_t>(id) < table.size()) table.scores()[id] -= delta;
+/// Subtracts again what `add_exactly` added, and calls after(id) for each id.
+template <class After>
+void take_back(ScoreTable& table, std::span<const std::int64_t> ids, float delta, After after) {
+  for (const std::int64_t each : ids) {
+    const auto id = static_cast<std::uint64_t>(each);
+    if (id >= table.size()) continue;
+    table.scores()[id] -= delta;
+    after(static_cast<Id>(id));
   }
 }
 
@@ -192,15 +227,19 @@ std::size_t apply_logged(ScoreTable& table, std::span<const std::int64_t> ids, V
   return done;
 }
 
-/// Takes back what `apply_logged` did, last first, so that an id given twice ends as it began. What
+/// Takes back what `apply_logged` did, last first, so that an id given twice ends as it began, and
+/// calls after(id) for each id. What
 /// was not in the pool did not change, and only what is in the pool is written: should the caller's
 /// ids have changed meanwhile, scores are wrong, as he asked for, but no sample comes or goes.
-inline void undo_changes(ScoreTable& table, std::span<const std::int64_t> ids,
-                         const float* undo) noexcept {
+template <class After>
+void undo_changes(ScoreTable& table, std::span<const std::int64_t> ids, const float* undo,
+                  After after) {
   for (std::size_t i = ids.size(); i-- > 0;) {
     const auto id = static_cast<std::uint64_t>(ids[i]);
     if (undo[i] == kRemovedScore || id >= table.size()) continue;
-    if (table.in_pool(static_cast<Id>(id))) table.scores()[id] = undo[i];
+    if (!table.in_pool(static_cast<Id>(id))) continue;
+    table.scores()[id] = undo[i];
+    after(static_cast<Id>(id));
   }
 }
 

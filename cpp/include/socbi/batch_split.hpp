@@ -1,7 +1,8 @@
 // A batch divided among the workers of one call.
 //
-// Each worker gets the ids of its own cache lines, in the order of the batch. So plain writes do,
-// no line is written by two, and a sum comes out bit for bit the same for any number of workers.
+// Each worker gets the ids of its own groups of 16 samples, a cache line of scores or the better
+// part of one, in the order of the batch. So plain writes do, hardly a line is written by two, and
+// a sum comes out bit for bit the same for any number of workers.
 //
 //   BatchSplit split;
 //   split.reserve(ids.size(), parts, values.uniform());        // may throw; before the workers

@@ -55,20 +55,23 @@ class BatchUpdater {
         cores_(cores) {}
 
   /// Adds a value to each id's score. `threads` 0 means the index's own number.
-  void add(Ids ids, Values values, unsigned threads) {
+  void add(Ids ids, Values given, unsigned threads) {
     if (ids.empty()) return;
-    const double growth = values.largest() * static_cast<double>(ids.size());
-    ScoreRange::Announced announced(range_, growth, values.whole());
-    if (announced.may_overflow()) return add_watching_overflow(ids, values, announced);
-    const bool towards = sign_ > 0 ? values.lowest() < 0 : values.highest() > 0;
-    update(ids, values, Adding{sign_}, towards, threads, announced);
+    const OwnValues own(given, ids.size());
+    const ValueFacts& facts = own.facts();
+    const double growth = facts.largest() * static_cast<double>(ids.size());
+    ScoreRange::Announced announced(range_, growth, facts.whole);
+    if (announced.may_overflow()) return add_watching_overflow(ids, own.values(), announced);
+    const bool towards = sign_ > 0 ? facts.lowest < 0 : facts.highest > 0;
+    update(ids, own.values(), Adding{sign_}, towards, threads, announced);
   }
 
   /// Replaces each id's score.
-  void set(Ids ids, Values values, unsigned threads) {
+  void set(Ids ids, Values given, unsigned threads) {
     if (ids.empty()) return;
-    ScoreRange::Announced announced(range_, values.largest(), values.whole());
-    update(ids, values, Setting{sign_}, true, threads, announced);
+    const OwnValues own(given, ids.size());
+    ScoreRange::Announced announced(range_, own.facts().largest(), own.facts().whole);
+    update(ids, own.values(), Setting{sign_}, true, threads, announced);
   }
 
   /// Samples id_at(0) to id_at(count - 1) have joined the pool or changed; the gate is held alone.
@@ -161,9 +164,11 @@ class BatchUpdater {
       }
       if (done < ids.size()) require_in_pool(table_, ids.subspan(done), done);
     } catch (...) {
-      exact ? take_back(table_, ids.first(done), delta)
-            : undo_changes(table_, ids.first(done), undo);
-      ordering_.forget();  // it was told nothing, and the ids may not be those that were applied
+      undo_and_tell([&](const auto& after) {
+        exact ? take_back(table_, ids.first(done), delta, after)
+              : undo_changes(table_, ids.first(done), undo, after);
+      });
+      drop_large_room();
       throw;
     }
     if (tell) tell_alone(done, [ids](std::size_t i) { return ids[i]; });
@@ -171,6 +176,19 @@ class BatchUpdater {
     finish_block(done, turn);
     if (done < ids.size()) turn.give_way();
     return done;
+  }
+
+  /// Runs an undoing that reports each id. The ordering was told nothing and need be told nothing,
+  /// unless the ids are no longer those that were applied: so it is told of what was undone, where
+  /// that can matter to it.
+  template <class Undo>
+  void undo_and_tell(Undo undo) noexcept {
+    typename Order::Scratch scratch{.alone = true};
+    const bool listens = ordering_.notice() != Notice::kNone;
+    undo([&](Id id) {
+      if (listens) ordering_.settle(id, table_.scores()[id], scratch);
+    });
+    ordering_.deliver(scratch);
   }
 
   /// Can additions be undone by subtracting? If only a look at the scores can tell, looks, but no
@@ -272,17 +290,18 @@ class BatchUpdater {
     float* const undo = undo_log(ids.size());
     bool good = true;
     apply_logged<false>(table_, ids, values, Adding{sign_}, undo, good);
-    // Calls that gave way to this one will go on without a look: their part is left to them.
-    const double room = announced.room();
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (std::fabs(table_.scores()[ids[i]]) <= room) continue;
-      undo_changes(table_, ids, undo);
-      throw ScoreOverflow(i, ids[i]);
+      if (std::isfinite(table_.scores()[ids[i]])) continue;
+      undo_changes(table_, ids, undo, [](Id) {});
+      const std::int64_t id = ids[i];
+      drop_large_room();
+      throw ScoreOverflow(i, id);
     }
     updates_.fetch_add(ids.size());
     ordering_.count_updates(ids.size());
     if (must_tell(true)) tell_alone(ids.size(), [ids](std::size_t i) { return ids[i]; });
     announced.look_at({table_.scores(), table_.size()});
+    drop_large_room();
   }
 
   /// How many threads the batch gains from; 1 is the calling thread alone.
@@ -328,13 +347,14 @@ class BatchUpdater {
     return undo_.get();
   }
 
-  /// Room larger than the score array itself is not worth keeping for the next call.
+  /// Room is kept for the next call up to 5 bytes a sample, so that the index as a whole stays
+  /// within its 14; more is given back.
   void drop_large_room() noexcept {
     if (undo_size_ > table_.size() + tuning::kBlockIds) {
       undo_.reset();
       undo_size_ = 0;
     }
-    if (kept_.capacity() > table_.size() / 2 + tuning::kBlockIds) {
+    if (kept_.capacity() > table_.size() / 8 + tuning::kBlockIds) {
       std::vector<std::int64_t>().swap(kept_);
     }
   }

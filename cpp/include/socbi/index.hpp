@@ -19,13 +19,15 @@
 //
 // Caveats:
 // - Updates beside each other run in parallel; a retrieval holds them up while it runs (some 10 us
-//   for 128 of 10^6; one pass over the scores, some 3 ms at 10^7, when it has to list anew), and
-//   waits for at most one block of 4,096 updates of each running call.
+//   for 128 of 10^6; one pass over the scores, some 4 ms at 10^7, when it has to list anew). It
+//   waits for one block of 4,096 updates of each running call, and once for the check of the ids
+//   that are left of a call that was alone, some 1 ns an id.
 // - Of two concurrent `set`s of one sample the last writer wins. The sum of concurrent `add`s of
 //   values that are not integers depends on their order in the last bits.
 // - Scores are float32: counts are exact to 2^24.
 //
-// Lock order: access gate, then the crew of workers, then a node's lock or the inbox's.
+// Lock order: score range (announced before the gate, asked within), access gate, the crew of
+// workers, a node's lock or the inbox's.
 #pragma once
 
 #include <algorithm>
@@ -115,6 +117,10 @@ class BasicIndex {
 
   /// Replaces all scores (as many as samples ever seen; those of removed ids are passed over).
   void set_all(std::span<const float> scores) {
+    ValueFacts facts;
+    for (const float score : scores) facts.note(score);
+    const ScoreRange::Announced announced(updater_.range(), scores.empty() ? 0.0 : facts.largest(),
+                                          facts.whole);
     const Alone alone(gate_);
     if (scores.size() != table_.size()) {
       throw std::invalid_argument("set_all needs one score for each of the " +
@@ -123,7 +129,8 @@ class BasicIndex {
     }
     float* const mine = table_.scores();
     for (std::size_t id = 0; id < scores.size(); ++id) {
-      mine[id] = mine[id] == kRemovedScore ? mine[id] : inward(scores[id]);
+      const float score = inward(scores[id]);  // read once: the caller may change it under us
+      mine[id] = mine[id] == kRemovedScore || !std::isfinite(score) ? mine[id] : score;
     }
     updater_.range().replaced({mine, table_.size()});
     ordering_.forget();
@@ -131,38 +138,45 @@ class BasicIndex {
 
   /// Appends samples; their ids run on from the first, which is returned. O(1) a sample.
   std::int64_t insert(std::span<const float> scores) {
+    const OwnValues own{Values(scores), scores.size()};
+    const ScoreRange::Announced announced(
+        updater_.range(), scores.empty() ? 0.0 : own.facts().largest(), own.facts().whole);
     const Alone alone(gate_);
     checked_size(table_.size() + scores.size());
     const std::size_t first = table_.size();
     table_.grow(scores.size(), 0.0F);
-    for (std::size_t i = 0; i < scores.size(); ++i) table_.scores()[first + i] = inward(scores[i]);
-    if (scores.empty()) return static_cast<std::int64_t>(first);
-    const ScoreRange::Announced announced(updater_.range(), Values(scores).largest(),
-                                          Values(scores).whole());
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      table_.scores()[first + i] = inward(own.values()[i]);
+    }
     arrived(scores.size(), [&](std::size_t i) { return static_cast<Id>(first + i); });
     return static_cast<std::int64_t>(first);
   }
 
   /// Brings removed samples back. Throws PresentId for one that is in the pool or given twice.
-  void restore(Ids ids, Values values) {
+  /// O(log k) an id of k.
+  void restore(Ids given, Values values) {
+    if (given.empty()) return;
+    const std::vector<std::int64_t> ids(given.begin(), given.end());
+    const OwnValues own(values, ids.size());
+    const ScoreRange::Announced announced(updater_.range(), own.facts().largest(),
+                                          own.facts().whole);
     const Alone alone(gate_);
     require_removed(ids);
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      table_.restore_plain(static_cast<Id>(ids[i]), inward(values[i]));
+      table_.restore_plain(static_cast<Id>(ids[i]), inward(own.values()[i]));
     }
-    if (ids.empty()) return;
-    const ScoreRange::Announced announced(updater_.range(), values.largest(), values.whole());
     arrived(ids.size(), [&](std::size_t i) { return static_cast<Id>(ids[i]); });
   }
 
-  /// Takes samples out of the pool. O(1) an id.
-  void remove(Ids ids) {
+  /// Takes samples out of the pool. O(log k) an id of k.
+  void remove(Ids given) {
+    const std::vector<std::int64_t> ids(given.begin(), given.end());
     const Alone alone(gate_);
     require_in_pool(table_, ids);
     require_distinct(ids);
     for (const std::int64_t id : ids) table_.remove_plain(static_cast<Id>(id));
     if (ordering_.notice() != Notice::kEvery) return;
-    updater_.tell_alone(ids.size(), [ids](std::size_t i) { return ids[i]; });
+    updater_.tell_alone(ids.size(), [&](std::size_t i) { return ids[i]; });
   }
 
   // ---- retrieval -------------------------------------------------------------------------------
@@ -268,8 +282,6 @@ class BasicIndex {
 
  private:
   static constexpr std::size_t kMostSamples = std::numeric_limits<Id>::max() - 1;
-  /// Up to here float32 holds every whole number.
-  static constexpr double kLargestExact = 1 << 24;
 
   // ---- the rest --------------------------------------------------------------------------------
 
@@ -329,6 +341,7 @@ class BasicIndex {
     return options_.order == Asked::kSmallest ? 1.0F : -1.0F;
   }
 
+  /// Beside updates; which of them it sees is left open, so relaxed will do.
   [[nodiscard]] float read(Id id) const noexcept {
     return std::atomic_ref(const_cast<float&>(table_.scores()[id])).load(std::memory_order_relaxed);
   }
@@ -350,6 +363,9 @@ class BasicIndex {
     if (options.growth == 0) {
       options.growth = options.refile == Refile::kEager ? 1 : tuning::kGrowth;
     }
+    // Larger ones would make the same list, and products of sizes overflow.
+    options.node_capacity = std::min(options.node_capacity, std::size_t{1} << 32);
+    options.growth = std::min(options.growth, std::size_t{1} << 20);
     return options;
   }
 

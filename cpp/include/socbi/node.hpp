@@ -48,7 +48,7 @@ class NodeLock {
   NodeLock(Node& node, bool alone) noexcept : word_(node.lock), alone_(alone) {
     while (!alone_ &&
            word_.exchange(1, std::memory_order_acquire) != 0) {  // pairs with the release below
-      word_.wait(1, std::memory_order_relaxed);
+      word_.wait(1, std::memory_order_relaxed);                  // woken, the exchange above orders
     }
   }
   NodeLock(const NodeLock&) = delete;

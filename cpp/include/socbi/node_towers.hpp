@@ -4,12 +4,13 @@
 // a level, so finding the node of a key among 40,000 takes about 16 steps. Nodes are named by
 // places (small integers that stay the same while the node lives).
 //
-// Thread safety: `search`, `lower`, `upper` and `node` may run beside each other while nobody
+// Thread safety: `search`, `after` and `node` may run beside each other while nobody
 // inserts or erases; inserting and erasing needs the access gate held alone.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -138,6 +139,9 @@ class NodeTowers {
 
   Place allocate() {
     if (free_ == kNone) {
+      // A place must leave the protocol's bit free. Only uniform nodes of a few samples over a pool
+      // of 10^9 get here; the list is then given up like one that memory is short for.
+      if (nodes_.size() + kFirstNode >= kUpdatingBit) throw std::bad_alloc();
       nodes_.emplace_back();
       return static_cast<Place>(nodes_.size() - 1) + kFirstNode;
     }

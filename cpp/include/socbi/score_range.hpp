@@ -1,16 +1,17 @@
 // What the scores can have come to, known without looking at them.
 //
-// Two facts are kept up by every updating call, in O(1) a call: a bound on the size of any score,
-// by which no sum is looked at for overflow until one could overflow; and whether all scores are
-// whole numbers, by which additions can be undone exactly by subtracting.
+// Two facts are kept up by every updating call: a bound on the size of any score, by which no sum
+// is looked at for overflow until one could overflow; and whether all scores are whole numbers, by
+// which additions can be undone exactly by subtracting.
 //
 // A call announces what it is going to do before it begins (`Announced`, for a scope), so that both
 // are true at every moment, also in the middle of a call that gave way to others. All of it is
-// guarded by one mutex, taken twice a call.
+// guarded by one mutex, taken a few times a call and held for O(1), but for `look_at`.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <condition_variable>
 #include <limits>
 #include <mutex>
 #include <span>
@@ -28,9 +29,16 @@ class ScoreRange {
   /// Held by a call from before its first change until after its last.
   class Announced {
    public:
-    /// Scores may grow by `growth`, or be set to that size; by whole numbers or not.
+    /// Scores may grow by `growth`, or be set to that size; by whole numbers or not. If that could
+    /// take a sum out of range together with the calls under way, waits until they have ended: so
+    /// either no sum can leave the range, or this is the only call. Not to be made with the gate
+    /// held, which those calls need.
     Announced(ScoreRange& range, double growth, bool whole) : range_(range), growth_(growth) {
-      const std::lock_guard lock(range_.mutex_);
+      std::unique_lock lock(range_.mutex_);
+      range_.ended_.wait(lock, [&] {
+        return range_.calls_ == nullptr ||
+               kRoundingGrowth * (range_.bound_ + growth) <= kLargestFloat;
+      });
       next_ = std::exchange(range_.calls_, this);
       range_.bound_ += growth;
       range_.whole_ = range_.whole_ && whole;
@@ -38,23 +46,19 @@ class ScoreRange {
     Announced(const Announced&) = delete;
     Announced& operator=(const Announced&) = delete;
     ~Announced() {
-      const std::lock_guard lock(range_.mutex_);
-      Announced** at = &range_.calls_;
-      while (*at != this) at = &(*at)->next_;
-      *at = next_;
+      {
+        const std::lock_guard lock(range_.mutex_);
+        Announced** at = &range_.calls_;
+        while (*at != this) at = &(*at)->next_;
+        *at = next_;
+      }
+      range_.ended_.notify_all();
     }
 
-    /// Could a sum leave the range of a float?
+    /// Could a sum leave the range of a float? Then no other call is under way, nor will one be.
     [[nodiscard]] bool may_overflow() const {
       const std::lock_guard lock(range_.mutex_);
       return kRoundingGrowth * range_.bound_ > kLargestFloat;
-    }
-
-    /// How large this call may make a score, so that the other calls under way can not make it
-    /// leave the range.
-    [[nodiscard]] double room() const {
-      const std::lock_guard lock(range_.mutex_);
-      return kLargestFloat - kRoundingGrowth * (range_.announced_growth() - growth_);
     }
 
     /// Are all scores, and will all sums be, whole numbers that float32 holds exactly?
@@ -117,7 +121,8 @@ class ScoreRange {
     return largest;
   }
 
-  std::mutex mutex_;    // guards all below
+  std::mutex mutex_;               // guards all below
+  std::condition_variable ended_;  // a call has
   double bound_ = 0.0;  // no score in the pool is larger, nor will one be by the calls under way
   bool whole_ = true;   // every score in the pool is a whole number; false may be too careful
   Announced* calls_ = nullptr;  // under way, linked by next_

@@ -3,11 +3,12 @@
 // SEMI-ORDERED means: the nodes are ordered, and within a node nothing is; every sample that a node
 // holds has a key not below the node's lower bound.
 //
-//     front          node          node                 node                        unlisted
-//     sorted run     unsorted      unsorted             unsorted                    (no ids stored)
-//   [ best ........ | 4N ........ | 64N .............. | 1024N ................... | the rest of
-//   the pool ] 0            lower         lower                lower                        rest
-//   bound      +inf
+// clang-format off
+//     front        node         node         node           unlisted
+//     sorted run   unsorted     unsorted     unsorted       (no ids stored)
+//   [ 512        | 512        | 8,192      | 8,192  ....  | the rest of the pool ]
+//   0            lower        lower        lower          rest bound          +inf
+// clang-format on
 //
 // - The *front* is sorted; retrieval takes from it. When it runs out, the first node becomes the
 //   front, after a cut if it is large (the incremental quicksort idea).
@@ -34,7 +35,6 @@
 #include <mutex>
 #include <new>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -261,7 +261,7 @@ class SemiOrderedList {
       place = kInFront;
     } else {
       towers_.node(target).append(id);
-      appended_.fetch_add(1, std::memory_order_relaxed);  // alone: a plain counter
+      appended_.fetch_add(1, std::memory_order_relaxed);  // alone: pairs with nobody
       place = target;
     }
   }
@@ -282,7 +282,7 @@ class SemiOrderedList {
       Place& place = table_.places()[id];
       if (place != kInFront) continue;
       const Key now = key_now(id);
-      if (now < upper(kInFront)) {
+      if (now < upper(kInFront) && now < kRemovedKey) {
         place = kUnlisted;  // so that its other entries are passed over
         keys.push_back(now);
       } else {
@@ -352,7 +352,7 @@ class SemiOrderedList {
         continue;
       }
       const Key now = key_now(id);
-      if (now >= upper_bound) {
+      if (now >= upper_bound || now >= kRemovedKey) {
         refile(id, now);
         continue;
       }

@@ -7,8 +7,7 @@
 
 namespace socbi::tuning {
 
-/// Ids a call handles between two looks at whether another call waits. 4,096 plain updates take
-/// 2 to 15 us, so that is how long a retrieval can be kept waiting by a running batch.
+/// Ids a call handles between two looks at whether another call waits: 2 to 15 us of plain updates.
 inline constexpr std::size_t kBlockIds = 4096;
 
 /// Ids a call with several workers splits among them at a time. Large enough to bury the ~5 us of
