@@ -151,7 +151,7 @@ ValueArgument::ValueArgument(const py::object& values, const char* name, std::si
   values_ = Values(each_->span());
 }
 
-std::size_t count_argument(const py::object& value, const char* name, std::size_t least) {
+std::size_t count_argument(const py::object& value, const char* name) {
   const auto exact = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
   if (!exact || PyBool_Check(value.ptr()) != 0) {
     PyErr_Clear();
@@ -160,9 +160,9 @@ std::size_t count_argument(const py::object& value, const char* name, std::size_
   }
   int overflow = 0;
   const long long number = PyLong_AsLongLongAndOverflow(exact.ptr(), &overflow);
-  if (overflow < 0 || (overflow == 0 && number < static_cast<long long>(least))) {
-    throw std::invalid_argument(std::string(name) + " must be at least " + std::to_string(least) +
-                                ", got " + std::string(py::str(exact)));
+  if (overflow < 0 || (overflow == 0 && number < 0)) {
+    throw std::invalid_argument(std::string(name) + " must be at least 0, got " +
+                                std::string(py::str(exact)));
   }
   return overflow > 0 ? static_cast<std::size_t>(INT64_MAX) : static_cast<std::size_t>(number);
 }

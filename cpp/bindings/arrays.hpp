@@ -59,8 +59,8 @@ class ValueArgument {
   Values values_;
 };
 
-/// A number of samples, a rank or the like: an integer of at least `least`.
-std::size_t count_argument(const py::object& value, const char* name, std::size_t least);
+/// A number of samples, a rank or the like: an integer that is not negative.
+std::size_t count_argument(const py::object& value, const char* name);
 
 /// Hands a vector's memory to numpy.
 template <class T>

@@ -54,7 +54,7 @@ template <class Index>
 std::unique_ptr<Index> make_index(const py::object& scores_or_n, const IndexOptions& options,
                                   bool nan_is_removed) {
   if (PyIndex_Check(scores_or_n.ptr()) != 0 && py::hasattr(scores_or_n, "__len__") == false) {
-    const std::size_t size = count_argument(scores_or_n, "scores_or_n", 0);
+    const std::size_t size = count_argument(scores_or_n, "scores_or_n");
     return without_gil([&] { return std::make_unique<Index>(size, options); });
   }
   const ScoreArgument scores(scores_or_n, "scores_or_n", nan_is_removed);
@@ -125,21 +125,21 @@ void register_index_class(py::module_& module, const char* name) {
       .def(
           "top",
           [](Index& self, const py::object& n) {
-            const std::size_t wanted = count_argument(n, "n", 0);
+            const std::size_t wanted = count_argument(n, "n");
             return to_tuple(without_gil([&] { return self.top(wanted); }));
           },
           py::arg("n"), "The n best.")
       .def(
           "pop",
           [](Index& self, const py::object& n) {
-            const std::size_t wanted = count_argument(n, "n", 0);
+            const std::size_t wanted = count_argument(n, "n");
             return to_tuple(without_gil([&] { return self.pop(wanted); }));
           },
           py::arg("n"), "The n best, removed.")
       .def(
           "rank_score",
           [](Index& self, const py::object& n) {
-            const std::size_t rank = count_argument(n, "n", 0);
+            const std::size_t rank = count_argument(n, "n");
             return without_gil([&] { return self.rank_score(rank); });
           },
           py::arg("n"), "The score of the n-th best.")

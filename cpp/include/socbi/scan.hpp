@@ -166,17 +166,15 @@ inline Key collect_smallest(const ScoreTable& table, const TotalOrder& order, st
 }
 
 /// The `wanted` smallest keys of the pool in ascending order, or all of them, by one pass with a
-/// heap of the best so far. `bound` is a key that they are below, or the samples below it are fewer
-/// than wanted and all that is found.
+/// heap of the best so far.
 inline void smallest_by_heap(const ScoreTable& table, const TotalOrder& order, std::size_t wanted,
-                             Key bound, std::vector<Key>& out) {
+                             std::vector<Key>& out) {
   out.clear();
   if (wanted == 0) return;
-  bound = std::min(bound, kRemovedKey);
-  scan_below(table, order, bound, [&](Key key) {
+  scan_below(table, order, kRemovedKey, [&](Key key) {
     if (out.size() < wanted) {
       out.push_back(key);
-      if (out.size() < wanted) return bound;
+      if (out.size() < wanted) return kRemovedKey;
       std::make_heap(out.begin(), out.end());
     } else {
       detail::replace_worst(out, key);
@@ -192,7 +190,7 @@ inline void smallest_by_heap(const ScoreTable& table, const TotalOrder& order, s
 inline void smallest_sorted(const ScoreTable& table, const TotalOrder& order, std::size_t wanted,
                             std::vector<Key>& out) {
   if (wanted <= tuning::kHeapMost) {
-    return smallest_by_heap(table, order, wanted, kHighestKey, out);
+    return smallest_by_heap(table, order, wanted, out);
   }
   collect_smallest(table, order, wanted, out);
   if (out.size() > wanted) {

@@ -70,13 +70,6 @@ class ScoreTable {
     return std::atomic_ref(places_[id]);
   }
 
-  /// True for exactly one of the callers that remove a sample at once.
-  bool remove_shared(Id id) noexcept {
-    if (!Protocol::remove(score(id))) return false;
-    drop_bit(id);
-    return true;
-  }
-
   /// Makes room for `extra` more samples, so that `grow` by that many cannot fail.
   void reserve(std::size_t extra) {
     const std::size_t wanted = size() + extra;

@@ -78,8 +78,9 @@ class ArrayHeapOrdering : public ArrayOrdering {
   using ArrayOrdering::ArrayOrdering;
 
   void take(std::size_t wanted, bool remove, std::vector<Key>& out) {
-    out.reserve(std::min(wanted, table_.alive()));
-    smallest_by_heap(table_, order_, std::min(wanted, table_.alive()), kHighestKey, out);
+    wanted = std::min(wanted, table_.alive());
+    out.reserve(wanted);
+    smallest_by_heap(table_, order_, wanted, out);
     if (remove) remove_all(out);
   }
 };
