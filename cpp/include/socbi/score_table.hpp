@@ -37,10 +37,9 @@ class ScoreTable {
   /// Samples in the pool.
   [[nodiscard]] std::size_t alive() const noexcept { return alive_.load(); }
 
+  /// The gate is held, alone or shared.
   [[nodiscard]] bool in_pool(Id id) const noexcept {
-    const std::uint64_t word =
-        std::atomic_ref(const_cast<std::uint64_t&>(bits_[id / 64])).load(std::memory_order_relaxed);
-    return ((word >> (id % 64)) & 1U) != 0;
+    return ((bits_[id / 64] >> (id % 64)) & 1U) != 0;
   }
 
   // Plain access.
@@ -52,7 +51,8 @@ class ScoreTable {
   /// Takes a sample out of the pool. Its place stays as it is: whoever meets its entry drops it.
   void remove_plain(Id id) noexcept {
     scores_[id] = kRemovedScore;
-    drop_bit(id);
+    bits_[id / 64] &= ~(std::uint64_t{1} << (id % 64));
+    alive_.fetch_sub(1);
   }
 
   /// Puts a sample that is not in the pool back into it.
@@ -109,21 +109,14 @@ class ScoreTable {
   }
 
  private:
-  void drop_bit(Id id) noexcept {
-    std::atomic_ref(bits_[id / 64]).fetch_and(~(std::uint64_t{1} << (id % 64)));
-    alive_.fetch_sub(1);
-  }
-
   static_assert(std::atomic_ref<float>::is_always_lock_free &&
-                    std::atomic_ref<Place>::is_always_lock_free &&
-                    std::atomic_ref<std::uint64_t>::is_always_lock_free,
+                    std::atomic_ref<Place>::is_always_lock_free,
                 "the protocol needs atomic words that are not locks in disguise");
 
-  std::vector<float> scores_;        // [size]; shared: std::atomic_ref, sequentially consistent
-  std::vector<Place> places_;        // [size]; shared: std::atomic_ref, sequentially consistent
-  std::vector<std::uint64_t> bits_;  // [size / 64]; written by atomic fetch_and, read relaxed: a
-                                     // reader that misses a concurrent removal adds to +infinity
-  std::atomic<std::size_t> alive_{0};
+  std::vector<float> scores_;          // [size]; shared: std::atomic_ref, sequentially consistent
+  std::vector<Place> places_;          // [size]; shared: std::atomic_ref, sequentially consistent
+  std::vector<std::uint64_t> bits_;    // [size / 64]; written alone, read shared: the gate orders
+  std::atomic<std::size_t> alive_{0};  // written alone; read by len() outside of the gate
   std::size_t reserved_ = 0;
 };
 
