@@ -1,4 +1,4 @@
-"""The paper's three rivals of the semi-ordered index, with the same calls.
+"""The rivals of the semi-ordered index, with the same calls: the paper's three, and a better array.
 
 They are the tests' peers and the benchmark's opponents, so they are made as well as they can be:
 same score table, same total order, same threads; they differ in how they find the best.
@@ -12,7 +12,7 @@ from socbi import _core
 from socbi.index import PoolIndex
 from socbi.types import Order, Ties
 
-__all__ = ["ArrayHeapIndex", "ArraySortIndex", "BPlusTreeIndex"]
+__all__ = ["ArrayHeapIndex", "ArraySortIndex", "ArrayThresholdIndex", "BPlusTreeIndex"]
 
 
 class _Baseline(PoolIndex):
@@ -46,6 +46,16 @@ class ArrayHeapIndex(_Baseline):
     """
 
     _core_class = _core.ArrayHeapIndex
+
+
+class ArrayThresholdIndex(_Baseline):
+    """Not the paper's: an array; a retrieval guesses a threshold and keeps what is below it.
+
+    Updates O(1); ``top(k)`` and ``pop(k)`` one pass over n scores with the widest instructions, then
+    a sort of little more than k.
+    """
+
+    _core_class = _core.ArrayThresholdIndex
 
 
 class BPlusTreeIndex(_Baseline):

@@ -184,14 +184,12 @@ inline void smallest_by_heap(const ScoreTable& table, const TotalOrder& order, s
   std::sort(out.begin(), out.end());
 }
 
-/// The `wanted` smallest keys of the pool in ascending order, or all of them. A heap is best for
-/// few: its bound soon lies so low that the pass meets hardly a key; for many a bound from a sample
-/// is.
-inline void smallest_sorted(const ScoreTable& table, const TotalOrder& order, std::size_t wanted,
-                            std::vector<Key>& out) {
-  if (wanted <= tuning::kHeapMost) {
-    return smallest_by_heap(table, order, wanted, out);
-  }
+/// The `wanted` smallest keys of the pool in ascending order, or all of them, by a bound from a sample
+/// and one pass that keeps what is below it.
+inline void smallest_by_threshold(const ScoreTable& table, const TotalOrder& order,
+                                  std::size_t wanted, std::vector<Key>& out) {
+  out.clear();
+  if (wanted == 0) return;
   collect_smallest(table, order, wanted, out);
   if (out.size() > wanted) {
     const auto cut = out.begin() + static_cast<std::ptrdiff_t>(wanted);
@@ -199,6 +197,15 @@ inline void smallest_sorted(const ScoreTable& table, const TotalOrder& order, st
     out.erase(cut, out.end());
   }
   sort_keys(out);
+}
+
+/// The `wanted` smallest keys of the pool in ascending order, or all of them. A heap is best for
+/// few: its bound soon lies so low that the pass meets hardly a key; for many a bound from a sample
+/// is.
+inline void smallest_sorted(const ScoreTable& table, const TotalOrder& order, std::size_t wanted,
+                            std::vector<Key>& out) {
+  if (wanted <= tuning::kHeapMost) return smallest_by_heap(table, order, wanted, out);
+  smallest_by_threshold(table, order, wanted, out);
 }
 
 }  // namespace socbi
