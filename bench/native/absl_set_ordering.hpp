@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "socbi/ordering.hpp"
-#include "socbi/radix_sort.hpp"
+#include "socbi/sort_keys.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
 
@@ -59,16 +59,11 @@ class AbslSetOrdering {
   void take(std::size_t wanted, bool remove, std::vector<Key>& out) {
     build();
     out.clear();
-    wanted = std::min(wanted, set_.size());
     const auto end = std::next(set_.begin(), static_cast<std::ptrdiff_t>(wanted));
     out.assign(set_.begin(), end);
     if (!remove) return;
     set_.erase(set_.begin(), end);
-    for (const Key key : out) {
-      const Id id = order_.id(key);
-      table_.remove_plain(id);
-      filed_[id] = kRemovedScore;
-    }
+    for (const Key key : out) filed_[order_.id(key)] = kRemovedScore;
   }
 
   [[nodiscard]] std::size_t nbytes() const noexcept {

@@ -47,7 +47,8 @@ class ReferenceIndex {
       : ReferenceIndex(std::vector<float>(size, 0.0F), options) {}
 
   ReferenceIndex(std::span<const float> scores, const IndexOptions& options)
-      : largest_first_(options.order == Asked::kLargest), order_(options.ties, options.seed) {
+      : largest_first_(options.order == Asked::kLargest),
+        order_(options.ties, options.seed, scores.size()) {
     for (const float score : scores) {
       pool_.push_back(std::isnan(score) ? std::nullopt : std::optional(positive_zero(score)));
     }
@@ -79,6 +80,7 @@ class ReferenceIndex {
   std::int64_t insert(std::span<const float> scores) {
     const auto first = static_cast<std::int64_t>(pool_.size());
     for (const float score : scores) pool_.emplace_back(positive_zero(score));
+    static_cast<void>(order_.fit(pool_.size()));
     return first;
   }
 

@@ -24,6 +24,7 @@ using socbi::TotalOrder;
 
 using Limits = std::numeric_limits<float>;
 
+constexpr std::uint64_t kAllIds = 1ULL << 32;
 constexpr std::uint64_t kSeeds[] = {0, 1, 2, 7, 42, 0xFFFFFFFF, 1ULL << 32, ~0ULL, ~1ULL};
 
 float float_of(std::uint32_t bits) {
@@ -108,7 +109,7 @@ TEST_CASE("a key holds score and id, and orders by score before tie-break") {
   for (const Ties ties : {Ties::kRandom, Ties::kId}) {
     for (const std::uint64_t seed : kSeeds) {
       CAPTURE(seed);
-      const TotalOrder order(ties, seed);
+      const TotalOrder order(ties, seed, kAllIds);
       std::mt19937 random(static_cast<unsigned>(seed));
       for (int i = 0; i < 20'000; ++i) {
         const auto id = static_cast<Id>(random());
@@ -131,7 +132,7 @@ TEST_CASE("a key holds score and id, and orders by score before tie-break") {
 }
 
 TEST_CASE("removed samples have keys behind all others") {
-  const TotalOrder order(Ties::kRandom, 5);
+  const TotalOrder order(Ties::kRandom, 5, kAllIds);
   for (Id id = 0; id < 1000; ++id) {
     CHECK(order.key(socbi::kRemovedScore, id) >= socbi::kRemovedKey);
     CHECK(order.key(Limits::max(), id) < socbi::kRemovedKey);
@@ -141,14 +142,14 @@ TEST_CASE("removed samples have keys behind all others") {
 }
 
 TEST_CASE("ties by id are the ids") {
-  const TotalOrder order(Ties::kId, 99);
+  const TotalOrder order(Ties::kId, 99, kAllIds);
   for (Id id = 0; id < 100; ++id) CHECK(order.tie(id) == id);
 }
 
 TEST_CASE("random ties are one to one") {
   for (const std::uint64_t seed : kSeeds) {
     CAPTURE(seed);
-    const TotalOrder order(Ties::kRandom, seed);
+    const TotalOrder order(Ties::kRandom, seed, kAllIds);
     // A whole 16-bit range, at both ends and in the middle; then every 257th of all ids. That each
     // comes back from its tie is what makes the map one to one; that no two share one is seen too.
     std::vector<std::uint32_t> ties;
@@ -164,11 +165,37 @@ TEST_CASE("random ties are one to one") {
   }
 }
 
+TEST_CASE("ties are all the numbers below the power of two that has room for the ids") {
+  for (const std::uint64_t samples : {1ULL, 65'536ULL, 65'537ULL, 100'000ULL, 1ULL << 20}) {
+    const std::uint64_t room = std::bit_ceil(std::max<std::uint64_t>(samples, 65'536));
+    for (const std::uint64_t seed : kSeeds) {
+      const TotalOrder order(Ties::kRandom, seed, samples);
+      REQUIRE(order.tie_end() == room);
+      bool undone = true;  // a permutation is what can be undone and stays in its range
+      for (std::uint64_t id = 0; id < room; ++id) {
+        const std::uint32_t tie = order.tie(static_cast<Id>(id));
+        undone = undone && tie < room && order.id_of_tie(tie) == id;
+      }
+      REQUIRE(undone);
+    }
+  }
+}
+
+TEST_CASE("an order says when it has become another") {
+  TotalOrder order(Ties::kRandom, 1, 10);
+  CHECK(!order.fit(65'536));
+  CHECK(order.fit(65'537));
+  CHECK(!order.fit(131'072));
+  CHECK(order.tie(65'536) < 131'072);
+  TotalOrder by_id(Ties::kId, 1, 10);
+  CHECK(!by_id.fit(1'000'000));  // ties by id stay what they are
+}
+
 TEST_CASE("different seeds give different orders") {
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    const TotalOrder one(Ties::kRandom, seed);
-    const TotalOrder other(Ties::kRandom, seed + 1);
-    const TotalOrder far(Ties::kRandom, seed + (1ULL << 40));
+    const TotalOrder one(Ties::kRandom, seed, kAllIds);
+    const TotalOrder other(Ties::kRandom, seed + 1, kAllIds);
+    const TotalOrder far(Ties::kRandom, seed + (1ULL << 40), kAllIds);
     int same = 0;
     for (Id id = 0; id < 64; ++id) {
       same += static_cast<int>(one.tie(id) == other.tie(id));
@@ -189,7 +216,7 @@ TEST_CASE("each id is first among few equally often over the seeds") {
   std::size_t last[kIds] = {};
   double rank_sum[kIds] = {};
   for (std::uint64_t seed = 0; seed < kTrials; ++seed) {
-    const TotalOrder order(Ties::kRandom, seed);
+    const TotalOrder order(Ties::kRandom, seed, kIds);
     std::vector<std::uint64_t> drawn;
     for (Id id = 0; id < kIds; ++id) drawn.push_back((std::uint64_t{order.tie(id)} << 32) | id);
     std::sort(drawn.begin(), drawn.end());
@@ -215,7 +242,7 @@ TEST_CASE("the best of a large tied pool are spread over all ids") {
   constexpr std::size_t kBins = 64;
   for (const std::uint64_t seed : kSeeds) {
     CAPTURE(seed);
-    const TotalOrder order(Ties::kRandom, seed);
+    const TotalOrder order(Ties::kRandom, seed, kPool);
     std::vector<Key> keys;
     for (Id id = 0; id < kPool; ++id) keys.push_back(order.key(0.0F, id));
     std::nth_element(keys.begin(), keys.begin() + kTaken, keys.end());

@@ -1,7 +1,7 @@
 """The slow, obvious index: every answer is one sort of the whole pool.
 
 Scores are numpy float32, so that sums round as the core's do. The total order is (score, tie): the
-tie is the id itself or, for ``ties="random"``, the seeded permutation of 32-bit numbers that
+tie is the id itself or, for ``ties="random"``, the seeded permutation that
 ``cpp/include/socbi/score.hpp`` defines, written here once more in numpy's uint32 arithmetic.
 """
 
@@ -27,19 +27,22 @@ def spread(seed: int) -> np.uint32:
     return np.uint32(((mixed * 0xD1342543DE82EF95) & U64) >> 32)
 
 
-def permuted(ids: np.ndarray, seed: int) -> np.ndarray:
-    """The tie-breaks of these ids: three multiplications between xor-shifts, keyed twice.
+def permuted(ids: np.ndarray, seed: int, samples: int) -> np.ndarray:
+    """The tie-breaks of these ids, a permutation of the numbers below the power of two that has room
+    for all samples (65,536 at least): three multiplications between xor-shifts, keyed twice.
 
     Every step can be undone, so no two ids have the same tie-break. numpy wraps uint32 arrays
     silently, as C++ does.
     """
+    bits = max(16, (samples - 1).bit_length())
+    mask, shift = np.uint32((1 << bits) - 1), np.uint32((bits + 1) // 2)
     x = np.atleast_1d(ids).astype(np.uint32)
-    x = (x ^ spread(seed)) * np.uint32(0x9E3779B1)
-    x ^= x >> np.uint32(15)
-    x = (x + spread(~seed & U64)) * np.uint32(0xBB67AE85)
-    x ^= x >> np.uint32(13)
-    x = x * np.uint32(0x6A09E667)
-    return x ^ (x >> np.uint32(16))
+    x = (x ^ spread(seed)) * np.uint32(0x9E3779B1) & mask
+    x ^= x >> shift
+    x = (x + spread(~seed & U64)) * np.uint32(0xBB67AE85) & mask
+    x ^= x >> shift
+    x = x * np.uint32(0x6A09E667) & mask
+    return x ^ (x >> shift)
 
 
 class ReferenceIndex:
@@ -106,7 +109,7 @@ class ReferenceIndex:
         if n < 0:
             raise InvalidInputError("n must be at least 0")
         ids = self.ids()
-        ties = permuted(ids, self.seed) if self.ties == "random" else ids
+        ties = permuted(ids, self.seed, len(self._scores)) if self.ties == "random" else ids
         keys = self._scores[ids] if self.order == "smallest" else -self._scores[ids]
         best = ids[np.lexsort([ties, keys])][:n]
         return best, self._scores[best]

@@ -9,25 +9,38 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "socbi/score.hpp"
+#include "socbi/sort_keys.hpp"
 
 namespace socbi {
 
 class Front {
  public:
-  [[nodiscard]] bool empty() const noexcept { return head_ == run_.size() && heap_.empty(); }
+  [[nodiscard]] bool empty() const noexcept { return run_empty() && heap_.empty(); }
   [[nodiscard]] std::size_t size() const noexcept { return run_.size() - head_ + heap_.size(); }
+
+  [[nodiscard]] bool run_empty() const noexcept { return head_ == run_.size(); }
 
   /// Entries that joined since the run was made.
   [[nodiscard]] std::size_t joined() const noexcept { return heap_.size(); }
 
-  /// Replaces the run; the front must be empty. Unsorted keys are fine.
-  void refill(std::vector<Key>&& keys) noexcept {
-    std::sort(keys.begin(), keys.end());
+  /// Replaces the run; the front must be empty.
+  void refill(std::vector<Key>&& keys) {
+    sort_keys(keys);
+    refill_sorted(std::move(keys));
+  }
+  void refill_sorted(std::vector<Key>&& keys) noexcept {
     run_ = std::move(keys);
     head_ = 0;
+  }
+
+  /// The key that the run gives `distance` pops from now; its last if it is shorter, which must not
+  /// be empty.
+  [[nodiscard]] Key ahead(std::size_t distance) const noexcept {
+    return run_[std::min(head_ + distance, run_.size() - 1)];
   }
 
   void push(Key key) {

@@ -86,7 +86,7 @@ class BasicIndex {
   /// `size` samples of score 0.
   BasicIndex(std::size_t size, const IndexOptions& options)
       : options_(resolved(options)),
-        order_(options_.ties, options_.seed),
+        order_(options_.ties, options_.seed, size),
         table_(checked_size(size)),
         ordering_(table_, order_, ordering_options()),
         updater_(gate_, table_, ordering_, sign(), options_.threads, options_.cores) {
@@ -117,8 +117,7 @@ class BasicIndex {
 
   /// Replaces all scores (as many as samples ever seen; those of removed ids are passed over).
   void set_all(std::span<const float> scores) {
-    ValueFacts facts;
-    for (const float score : scores) facts.note(score);
+    const ValueFacts facts = ValueFacts::of(scores);
     const ScoreRange::Announced announced(updater_.range(), scores.empty() ? 0.0 : facts.largest(),
                                           facts.whole);
     const Alone alone(gate_);
@@ -148,6 +147,7 @@ class BasicIndex {
     for (std::size_t i = 0; i < scores.size(); ++i) {
       table_.scores()[first + i] = inward(own.values()[i]);
     }
+    if (order_.fit(table_.size())) ordering_.forget();
     arrived(scores.size(), [&](std::size_t i) { return static_cast<Id>(first + i); });
     return static_cast<std::int64_t>(first);
   }
@@ -290,12 +290,14 @@ class BasicIndex {
     std::vector<Key> keys;
     const Alone alone(gate_);
     const std::size_t count = std::min(wanted, table_.alive());
-    best.ids.reserve(count);
-    best.scores.reserve(count);
+    best.ids.resize(count);
+    best.scores.resize(count);
     ordering_.take(count, remove, keys);
-    for (const Key key : keys) {
-      best.ids.push_back(order_.id(key));
-      best.scores.push_back(outward(TotalOrder::score(key)));
+    for (std::size_t i = 0; i < count; ++i) {
+      const Id id = order_.id(keys[i]);
+      best.ids[i] = id;
+      best.scores[i] = outward(TotalOrder::score(keys[i]));
+      if (remove) table_.remove_plain(id);
     }
     return best;
   }
@@ -374,8 +376,8 @@ class BasicIndex {
   }
 
   const IndexOptions options_;
-  const TotalOrder order_;
   mutable AccessGate gate_;  // guards all below; what may run beside what is said at each class
+  TotalOrder order_;
   ScoreTable table_;
   Order ordering_;
   BatchUpdater<Order> updater_;

@@ -51,6 +51,8 @@ concept Ordering = requires(T ordering, const T& fixed, typename T::Scratch& scr
   ordering.prepare();
   ordering.upkeep();
   ordering.forget();
+  // The best, ascending: exactly as many as asked for, which are no more than the pool has. If they
+  // are to be removed the ordering lets go of them, and its caller takes them out of the table.
   ordering.take(std::size_t{}, bool{}, out);
   { fixed.nbytes() } -> std::same_as<std::size_t>;
   { fixed.check() } -> std::same_as<std::string>;

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "socbi/radix_sort.hpp"
+#include "socbi/sort_keys.hpp"
 #include "socbi/score.hpp"
 #include "socbi/tuning.hpp"
 

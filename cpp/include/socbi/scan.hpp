@@ -19,7 +19,7 @@
 #include <cstring>
 #include <vector>
 
-#include "socbi/radix_sort.hpp"
+#include "socbi/sort_keys.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
 #include "socbi/tuning.hpp"
@@ -121,8 +121,14 @@ inline void replace_worst(std::vector<Key>& heap, Key key) noexcept {
   heap[hole] = key;
 }
 
-/// A key that, by the word of a random sample, at least `wanted` of the pool lie below.
-inline Key guess_bound(const ScoreTable& table, const TotalOrder& order, std::size_t wanted) {
+/// A key that, by the word of a random sample, at least `wanted` of the pool lie below; and whether
+/// so many tie at its score that a walk along the ties pays.
+struct Guess {
+  Key bound = kRemovedKey;
+  bool tied = false;
+};
+
+inline Guess guess_bound(const ScoreTable& table, const TotalOrder& order, std::size_t wanted) {
   std::vector<Key> drawn;
   drawn.reserve(tuning::kThresholdSamples);
   // A Weyl sequence: spread evenly over the table whatever its length, the same every time.
@@ -136,31 +142,42 @@ inline Key guess_bound(const ScoreTable& table, const TotalOrder& order, std::si
   const double share = static_cast<double>(wanted) / static_cast<double>(table.alive());
   const double expected = share * static_cast<double>(drawn.size());
   const auto rank = static_cast<std::size_t>(expected + 3.0 * std::sqrt(expected) + 4.0);
-  if (rank >= drawn.size()) return kRemovedKey;
+  if (rank >= drawn.size()) return {};
   const auto nth = drawn.begin() + static_cast<std::ptrdiff_t>(rank);
   std::nth_element(drawn.begin(), nth, drawn.end());
-  return *nth;
+  const float score = TotalOrder::score(*nth);
+  const auto tied = static_cast<std::size_t>(std::count_if(
+      drawn.begin(), drawn.end(), [&](Key key) { return TotalOrder::score(key) == score; }));
+  // A walk looks at a tie-break for each id there is room for; a fourth more, lest it give up soon.
+  const double hits_a_look = static_cast<double>(tied) / tuning::kThresholdSamples *
+                             static_cast<double>(table.size()) /
+                             static_cast<double>(order.tie_end());
+  return {*nth, hits_a_look * tuning::kLooksAHit > 1.25};
 }
 
 }  // namespace detail
+
+/// Fills `out` with the keys of the pool that lie below the bound, which it returns.
+inline Key collect_below(const ScoreTable& table, const TotalOrder& order, Key bound,
+                         std::vector<Key>& out) {
+  out.clear();
+  scan_below(table, order, bound, [&](Key key) {
+    out.push_back(key);
+    return bound;
+  });
+  return bound;
+}
 
 /// Fills `out` with the keys of the pool that lie below the bound it returns: at least the `wanted`
 /// smallest, or the whole pool and kHighestKey. Cost: one pass over the scores (two if the guess
 /// was short, which happens less than once in a hundred calls). Needs the gate held alone.
 inline Key collect_smallest(const ScoreTable& table, const TotalOrder& order, std::size_t wanted,
                             std::vector<Key>& out) {
-  out.clear();
   Key bound = kRemovedKey;
-  if (wanted < table.alive() / 2) bound = detail::guess_bound(table, order, wanted);
-  const auto collect = [&](Key key) {
-    out.push_back(key);
-    return bound;
-  };
-  scan_below(table, order, bound, collect);
+  if (wanted < table.alive() / 2) bound = detail::guess_bound(table, order, wanted).bound;
+  collect_below(table, order, bound, out);
   if (out.size() < wanted && bound < kRemovedKey) {
-    bound = kRemovedKey;
-    out.clear();
-    scan_below(table, order, bound, collect);
+    bound = collect_below(table, order, kRemovedKey, out);
   }
   return bound == kRemovedKey ? kHighestKey : bound;
 }

@@ -52,14 +52,15 @@ class ScoreTable {
   void remove_plain(Id id) noexcept {
     scores_[id] = kRemovedScore;
     bits_[id / 64] &= ~(std::uint64_t{1} << (id % 64));
-    alive_.fetch_sub(1);
+    count_alive(-1);
   }
 
-  /// Puts a sample that is not in the pool back into it.
+  /// Puts a sample that is not in the pool back into it, filed nowhere.
   void restore_plain(Id id, float score) noexcept {
     scores_[id] = score;
+    places_[id] = Place{0};
     bits_[id / 64] |= std::uint64_t{1} << (id % 64);
-    alive_.fetch_add(1);
+    count_alive(1);
   }
 
   // Shared access.
@@ -109,6 +110,12 @@ class ScoreTable {
   }
 
  private:
+  /// Written alone, so no other write can come between; relaxed: read as a number and no more.
+  void count_alive(std::ptrdiff_t more) noexcept {
+    alive_.store(alive_.load(std::memory_order_relaxed) + static_cast<std::size_t>(more),
+                 std::memory_order_relaxed);
+  }
+
   static_assert(std::atomic_ref<float>::is_always_lock_free &&
                     std::atomic_ref<Place>::is_always_lock_free,
                 "the protocol needs atomic words that are not locks in disguise");

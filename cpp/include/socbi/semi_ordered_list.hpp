@@ -45,6 +45,7 @@
 #include "socbi/scan.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
+#include "socbi/tied_walk.hpp"
 #include "socbi/tuning.hpp"
 
 namespace socbi {
@@ -54,6 +55,7 @@ struct ListCounters {
   std::uint64_t refiled = 0;   ///< samples filed anew when retrieval met them, or from the inbox
   std::uint64_t dropped = 0;   ///< ids met where their sample no longer belongs
   std::uint64_t listings = 0;  ///< scans that listed a part of the pool
+  std::uint64_t walks = 0;     ///< fronts found by walking along the ties
   std::uint64_t splits = 0;
   std::uint64_t merges = 0;
 };
@@ -93,14 +95,16 @@ class SemiOrderedList {
     while (out.size() < wanted) {
       if (front_.empty() && !refill_front(wanted)) {
         if (rest_lower_ == kHighestKey) return;
+        if (walk_on(wanted, out)) continue;
         // The scan finds what is in `out` again, since it is still in the pool.
         out.clear();
         if (!list_more(wanted)) return;
         continue;
       }
+      fetch_front();
       const Key filed = front_.pop_lowest();
       const Id id = order_.id(filed);
-      const Key now = key_now(id);
+      const Key now = lowest_key(table_.scores()[id]) | static_cast<std::uint32_t>(filed);
       if (now == filed) {
         // An id can be in the front twice with one key, if it left and came back.
         if (out.empty() || out.back() != filed) out.push_back(filed);
@@ -113,7 +117,11 @@ class SemiOrderedList {
     }
   }
 
-  void put_back(std::span<const Key> keys) { front_.put_back(keys); }
+  /// Takes back what `take` gave and the pool keeps.
+  void put_back(std::span<const Key> keys) {
+    front_.put_back(keys);
+    for (const Key key : keys) table_.places()[order_.id(key)] = kInFront;
+  }
 
   // ---- filing ----------------------------------------------------------------------------------
 
@@ -233,6 +241,9 @@ class SemiOrderedList {
     return place < NodeTowers::kFirstNode ? kLowestKey : towers_.node(place).lower;
   }
 
+  /// (shared) Keys from here on are unlisted.
+  [[nodiscard]] Key rest_lower() const noexcept { return rest_lower_; }
+
   /// (shared) The lowest key that is filed further on.
   [[nodiscard]] Key upper(Place place) const noexcept {
     if (place == kUnlisted) return kHighestKey;
@@ -307,15 +318,39 @@ class SemiOrderedList {
     return false;
   }
 
-  /// Lists the next part of the unlisted; everything else must be empty. False if nothing is left.
+  /// Asks for what the next but some pops will look up.
+  void fetch_front() const noexcept {
+    if (front_.run_empty()) return;
+    fetch_ahead(table_.scores() + order_.id(front_.ahead(tuning::kPopFetchDistance)));
+  }
+
+  /// Lists the best of the pool by a scan; everything else must be empty. False if nothing is left.
   bool list_more(std::size_t wanted) {
     ++counters_.listings;
-    std::vector<Key> keys;
-    rest_lower_ = collect_smallest(table_, order_, listed_size(wanted), keys);
     appended_.store(0);
-    if (keys.empty()) return false;
+    const std::size_t listed = listed_size(wanted);
+    // Where most of the pool ties, list only what lies below: the walk does the rest. Not once a list
+    // stood, since then a walk has given up.
+    const bool fresh = rest_lower_ == kLowestKey && growth_ != 1;
+    const detail::Guess guess =
+        fresh ? detail::guess_bound(table_, order_, listed) : detail::Guess{};
+    std::vector<Key> keys;
+    rest_lower_ = guess.tied
+                      ? collect_below(table_, order_, lowest_key(TotalOrder::score(guess.bound)), keys)
+                      : collect_smallest(table_, order_, listed, keys);
     lay_out(std::move(keys), front_capacity(wanted));
-    return true;
+    return !front_.empty() || guess.tied;
+  }
+
+  /// Appends to `out` the next of the samples that tie where the unlisted begin, up to `wanted` in
+  /// all; the front and the nodes must be empty. False if there are none, or too few for a walk to
+  /// pay.
+  bool walk_on(std::size_t wanted, std::vector<Key>& out) {
+    if (rest_lower_ == kLowestKey || rest_lower_ >= kRemovedKey) return false;
+    const std::size_t before = out.size();
+    rest_lower_ = walk_ties(table_, order_, rest_lower_, wanted - before, out).next;
+    ++counters_.walks;
+    return out.size() > before;
   }
 
   [[nodiscard]] std::size_t front_capacity(std::size_t wanted) const noexcept {

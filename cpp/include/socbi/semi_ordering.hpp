@@ -53,12 +53,14 @@ class SemiOrdering {
 
   /// After the score of a sample that no other thread touches became `now`.
   void settle(Id id, float now, Scratch& scratch) noexcept {
+    if (behind_listed(now)) return;
     Place& place = table_.places()[id];
     place = move(id, place, now, scratch);
   }
 
   /// After this thread made the score `now` while others may change it too.
   void settle_shared(Id id, float now, Scratch& scratch) noexcept {
+    if (behind_listed(now)) return;
     const Place place = table_.place(id).load();
     // If nobody is moving the sample and its place suits our score, nothing is left for us: who
     // claims it later reads the score after us, and who changes it later settles it himself.
@@ -110,10 +112,8 @@ class SemiOrdering {
     updates_.store(table_.size());
   }
 
-  /// The `wanted` best, ascending; they are removed from the pool if `remove` says so. If memory
-  /// runs out, std::bad_alloc and nothing has changed.
+  /// The `wanted` best, ascending. If memory runs out, std::bad_alloc and nothing has changed.
   void take(std::size_t wanted, bool remove, std::vector<Key>& out) {
-    wanted = std::min(wanted, table_.alive());
     out.clear();
     if (wanted == 0) return;
     out.reserve(wanted);
@@ -123,12 +123,6 @@ class SemiOrdering {
     if (!listed_ || !small || !take_listed(wanted, remove, out)) {
       ++scans_;
       smallest_sorted(table_, order_, wanted, out);
-    }
-    if (!remove) return;
-    for (const Key key : out) {
-      const Id id = order_.id(key);
-      table_.remove_plain(id);
-      table_.places()[id] = SemiOrderedList::kUnlisted;
     }
   }
 
@@ -149,6 +143,7 @@ class SemiOrdering {
     stats.emplace_back("scans", scans_);
     stats.emplace_back("rebuilds", rebuilds_);
     stats.emplace_back("listings", counters.listings);
+    stats.emplace_back("walks", counters.walks);
     stats.emplace_back("refiled", counters.refiled);
     stats.emplace_back("dropped", counters.dropped);
     stats.emplace_back("splits", counters.splits);
@@ -157,6 +152,12 @@ class SemiOrdering {
   }
 
  private:
+  /// Is a sample with this score filed in time wherever it is? So it is behind the listed; most of
+  /// the pool lies there, and no place need be looked up.
+  [[nodiscard]] bool behind_listed(float score) const noexcept {
+    return !eager_ && lowest_key(score) >= list_.rest_lower();
+  }
+
   [[nodiscard]] bool suits(Place place, Key key) const noexcept {
     return eager_ ? list_.holds(place, key) : list_.bounds(place, key);
   }

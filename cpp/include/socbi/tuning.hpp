@@ -40,6 +40,9 @@ inline constexpr std::size_t kFetchAheadFrom = std::size_t{1} << 21;
 /// How far ahead a node's ids are looked up when it is gone over: each costs two cache misses.
 inline constexpr std::size_t kGatherDistance = 24;
 
+/// How many pops ahead a pop asks for a sample's score and place.
+inline constexpr std::size_t kPopFetchDistance = 16;
+
 /// Keys are cut into at most so many pieces by splitters (a byte names the piece, and 16 to 64
 /// splitters stay in the L1 cache); into more by sorting. Eight draws a piece make pieces that are
 /// even to about a third.
@@ -57,7 +60,7 @@ inline constexpr std::size_t kUniformCapacity = 256;
 /// Capacity of the first node when it grows with rank, per sample asked for: a front of 4 N serves
 /// four retrievals between refills; 2 and 8 measured the same within noise.
 inline constexpr std::size_t kFrontPerTaken = 4;
-inline constexpr std::size_t kSmallestFront = 256;
+inline constexpr std::size_t kSmallestFront = 4096;
 
 /// Growth of the node capacity with rank. 4 and 16 are equally good, 64 is not.
 inline constexpr std::size_t kGrowth = 16;
@@ -78,9 +81,18 @@ inline constexpr std::size_t kSparseShare = 16;
 /// At n = 10^6 the heap takes 75 us for 128 (a sample 240) and 4.2 ms for 10,000 (a sample 1.0).
 inline constexpr std::size_t kHeapMost = 512;
 
+/// A walk along the ties goes on while one look in so many finds a sample, judged after so many
+/// looks: a look costs 3 to 8 ns, a sample found by scan and sort 20 to 30.
+inline constexpr std::size_t kLooksAHit = 4;
+inline constexpr std::size_t kLooksToJudge = 512;
+
 /// Samples drawn to guess the score below which the wanted ones lie. 1,024 random reads cost ~5 us;
 /// the guess is then off by about 1/32 of the samples' rank error, which the scan absorbs.
 inline constexpr std::size_t kThresholdSamples = 1024;
+
+/// Fewer keys than this are sorted by std::sort: at 64 both take 18 ns a key, at 512 digits take a
+/// third.
+inline constexpr std::size_t kDigitsFrom = 64;
 
 /// Levels of the skip towers with one node in four rising a level: enough for 4^10 nodes.
 inline constexpr unsigned kTowerLevels = 10;

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "socbi/ordering.hpp"
-#include "socbi/radix_sort.hpp"
+#include "socbi/sort_keys.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
@@ -44,11 +44,7 @@ class ArrayOrdering {
   void report(Stats& /*stats*/) const {}
 
  protected:
-  void remove_all(const std::vector<Key>& taken) noexcept {
-    for (const Key key : taken) table_.remove_plain(order_.id(key));
-  }
-
-  ScoreTable& table_;
+  const ScoreTable& table_;
   const TotalOrder& order_;
   std::vector<Key> keys_;
 };
@@ -58,7 +54,7 @@ class ArraySortOrdering : public ArrayOrdering {
  public:
   using ArrayOrdering::ArrayOrdering;
 
-  void take(std::size_t wanted, bool remove, std::vector<Key>& out) {
+  void take(std::size_t wanted, bool /*remove*/, std::vector<Key>& out) {
     keys_.clear();
     keys_.reserve(table_.alive());
     for (std::size_t i = 0; i < table_.size(); ++i) {
@@ -66,9 +62,7 @@ class ArraySortOrdering : public ArrayOrdering {
       if (score != kRemovedScore) keys_.push_back(order_.key(score, static_cast<Id>(i)));
     }
     sort_keys(keys_);
-    const auto count = static_cast<std::ptrdiff_t>(std::min(wanted, keys_.size()));
-    out.assign(keys_.begin(), keys_.begin() + count);
-    if (remove) remove_all(out);
+    out.assign(keys_.begin(), keys_.begin() + static_cast<std::ptrdiff_t>(wanted));
   }
 };
 
@@ -77,11 +71,9 @@ class ArrayHeapOrdering : public ArrayOrdering {
  public:
   using ArrayOrdering::ArrayOrdering;
 
-  void take(std::size_t wanted, bool remove, std::vector<Key>& out) {
-    wanted = std::min(wanted, table_.alive());
+  void take(std::size_t wanted, bool /*remove*/, std::vector<Key>& out) {
     out.reserve(wanted);
     smallest_by_heap(table_, order_, wanted, out);
-    if (remove) remove_all(out);
   }
 };
 

@@ -3,12 +3,11 @@
 // that little is sorted.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <vector>
 
 #include "socbi/baselines/array_ordering.hpp"
-#include "socbi/radix_sort.hpp"
+#include "socbi/sort_keys.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/score.hpp"
 
@@ -18,10 +17,8 @@ class ArrayThresholdOrdering : public ArrayOrdering {
  public:
   using ArrayOrdering::ArrayOrdering;
 
-  void take(std::size_t wanted, bool remove, std::vector<Key>& out) {
-    wanted = std::min(wanted, table_.alive());
+  void take(std::size_t wanted, bool /*remove*/, std::vector<Key>& out) {
     smallest_by_threshold(table_, order_, wanted, out);
-    if (remove) remove_all(out);
   }
 };
 

@@ -16,7 +16,7 @@
 
 #include "socbi/baselines/concurrent_btree.hpp"
 #include "socbi/ordering.hpp"
-#include "socbi/radix_sort.hpp"
+#include "socbi/sort_keys.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
 
@@ -87,7 +87,6 @@ class BPlusTreeOrdering {
     if (broken_.load()) forget();
     if (!built_) build();
     out.clear();
-    wanted = std::min(wanted, table_.alive());
     out.reserve(wanted);
     if (wanted == 0) return;
     tree_.visit_ascending([&](Key key) {
@@ -95,11 +94,7 @@ class BPlusTreeOrdering {
       return out.size() < wanted;
     });
     if (!remove) return;
-    for (const Key key : out) {
-      const Id id = order_.id(key);
-      table_.remove_plain(id);
-      move<false>(id, kRemovedScore);
-    }
+    for (const Key key : out) move<false>(order_.id(key), kRemovedScore);
   }
 
   [[nodiscard]] std::size_t nbytes() const {
