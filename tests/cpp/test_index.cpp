@@ -34,9 +34,9 @@
 #include "socbi/index.hpp"
 #include "socbi/node_towers.hpp"
 #include "socbi/partition.hpp"
-#include "socbi/sort_keys.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/score_range.hpp"
+#include "socbi/sort_keys.hpp"
 #include "socbi/worker_pool.hpp"
 
 namespace {

@@ -112,7 +112,8 @@ void drive_counts(socbi::IndexOptions options, std::size_t size, std::uint32_t s
       const std::int64_t id = draw();
       if (reference.contains(id)) ids.push_back(id);
     }
-    // Mostly hits; sometimes scores fall, below zero too, so that there is something before the tie.
+    // Mostly hits; sometimes scores fall, below zero too, so that there is something before the
+    // tie.
     const float delta = round % 5 == 4 ? (round % 2 == 0 ? -1.0F : -0.5F) : 1.0F;
     index.add(ids, socbi::Values(delta));
     reference.add(ids, socbi::Values(delta));

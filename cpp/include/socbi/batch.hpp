@@ -45,55 +45,37 @@ class Values {
 
 /// What a call needs to know of its values before it begins.
 struct ValueFacts {
-  float lowest = std::numeric_limits<float>::infinity();
-  float highest = -std::numeric_limits<float>::infinity();
+  float largest = 0.0F;   ///< the largest size
+  bool negative = false;  ///< some are
+  bool positive = false;
   bool whole = true;
   bool finite = true;
 
-  [[nodiscard]] double largest() const noexcept {
-    return std::max(std::fabs(lowest), std::fabs(highest));
-  }
-
-  /// The facts of these values. Eight at a time, so that the compiler can use vectors: value by value
-  /// this costs several times what an update does.
+  /// The facts of these values. All comparisons are of whole numbers, so that the compiler can use
+  /// vectors: value by value this costs several times what an update does (1.8 ns against 0.3).
   [[nodiscard]] static ValueFacts of(std::span<const float> values) noexcept {
-    constexpr std::size_t kLanes = 8;
-    ValueFacts lanes[kLanes];
-    std::uint32_t flaws[kLanes] = {};
-    const auto note = [&](std::size_t lane, float value) {
-      lanes[lane].lowest = value < lanes[lane].lowest ? value : lanes[lane].lowest;
-      lanes[lane].highest = value > lanes[lane].highest ? value : lanes[lane].highest;
-      flaws[lane] |= flaw(value);
-    };
-    std::size_t i = 0;
-    for (; i + kLanes <= values.size(); i += kLanes) {
-      for (std::size_t lane = 0; lane < kLanes; ++lane) note(lane, values[i + lane]);
+    constexpr std::uint32_t kSign = 0x80000000U;
+    constexpr std::int32_t kInfinity = 0x7F800000;
+    constexpr auto kAllWhole = std::bit_cast<std::int32_t>(float{1 << 24});  // and all above
+    std::int32_t largest = 0;
+    std::uint32_t negative = 0;
+    std::uint32_t positive = 0;
+    std::uint32_t part = 0;
+    for (const float value : values) {
+      const auto bits = std::bit_cast<std::uint32_t>(value);
+      const auto size = static_cast<std::int32_t>(bits & ~kSign);
+      largest = size > largest ? size : largest;
+      const auto not_zero = static_cast<std::uint32_t>(size != 0);
+      negative |= not_zero & (bits >> 31);
+      positive |= not_zero & ~(bits >> 31);
+      const std::int32_t within = size & ((size - kAllWhole) >> 31);  // 0 if whole anyway; a mask,
+      // since of a choice the compiler makes a branch, and then no vectors
+      const auto cut = static_cast<std::int32_t>(std::bit_cast<float>(within));
+      part |= static_cast<std::uint32_t>(std::bit_cast<std::int32_t>(static_cast<float>(cut)) !=
+                                         within);
     }
-    for (; i < values.size(); ++i) note(0, values[i]);
-    ValueFacts all;
-    std::uint32_t flawed = 0;
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      all.lowest = std::min(all.lowest, lanes[lane].lowest);
-      all.highest = std::max(all.highest, lanes[lane].highest);
-      flawed |= flaws[lane];
-    }
-    all.whole = (flawed & kNotWhole) == 0;
-    all.finite = (flawed & kNotFinite) == 0;
-    return all;
-  }
-
- private:
-  static constexpr std::uint32_t kNotWhole = 1;
-  static constexpr std::uint32_t kNotFinite = 2;
-
-  /// From 2^24 on every float is whole; NaN compares as neither, and is not finite.
-  static std::uint32_t flaw(float value) noexcept {
-    constexpr float kAllWhole = 1 << 24;
-    const float above = value > -kAllWhole ? value : -kAllWhole;
-    const float within = above < kAllWhole ? above : kAllWhole;
-    const auto part = static_cast<std::uint32_t>(static_cast<float>(static_cast<std::int32_t>(within)) != within);
-    const bool finite = (std::bit_cast<std::uint32_t>(value) & 0x7F800000U) != 0x7F800000U;
-    return part * kNotWhole | static_cast<std::uint32_t>(!finite) * kNotFinite;
+    return {std::bit_cast<float>(largest), negative != 0, positive != 0, part == 0,
+            largest < kInfinity};
   }
 };
 

@@ -59,10 +59,10 @@ class BatchUpdater {
     if (ids.empty()) return;
     const OwnValues own(given, ids.size());
     const ValueFacts& facts = own.facts();
-    const double growth = facts.largest() * static_cast<double>(ids.size());
+    const double growth = double{facts.largest} * static_cast<double>(ids.size());
     ScoreRange::Announced announced(range_, growth, facts.whole);
     if (announced.may_overflow()) return add_watching_overflow(ids, own.values(), announced);
-    const bool towards = sign_ > 0 ? facts.lowest < 0 : facts.highest > 0;
+    const bool towards = sign_ > 0 ? facts.negative : facts.positive;
     update(ids, own.values(), Adding{sign_}, towards, threads, announced);
   }
 
@@ -70,7 +70,7 @@ class BatchUpdater {
   void set(Ids ids, Values given, unsigned threads) {
     if (ids.empty()) return;
     const OwnValues own(given, ids.size());
-    ScoreRange::Announced announced(range_, own.facts().largest(), own.facts().whole);
+    ScoreRange::Announced announced(range_, own.facts().largest, own.facts().whole);
     update(ids, own.values(), Setting{sign_}, true, threads, announced);
   }
 

@@ -118,8 +118,7 @@ class BasicIndex {
   /// Replaces all scores (as many as samples ever seen; those of removed ids are passed over).
   void set_all(std::span<const float> scores) {
     const ValueFacts facts = ValueFacts::of(scores);
-    const ScoreRange::Announced announced(updater_.range(), scores.empty() ? 0.0 : facts.largest(),
-                                          facts.whole);
+    const ScoreRange::Announced announced(updater_.range(), facts.largest, facts.whole);
     const Alone alone(gate_);
     if (scores.size() != table_.size()) {
       throw std::invalid_argument("set_all needs one score for each of the " +
@@ -138,8 +137,7 @@ class BasicIndex {
   /// Appends samples; their ids run on from the first, which is returned. O(1) a sample.
   std::int64_t insert(std::span<const float> scores) {
     const OwnValues own{Values(scores), scores.size()};
-    const ScoreRange::Announced announced(
-        updater_.range(), scores.empty() ? 0.0 : own.facts().largest(), own.facts().whole);
+    const ScoreRange::Announced announced(updater_.range(), own.facts().largest, own.facts().whole);
     const Alone alone(gate_);
     checked_size(table_.size() + scores.size());
     const std::size_t first = table_.size();
@@ -158,8 +156,7 @@ class BasicIndex {
     if (given.empty()) return;
     const std::vector<std::int64_t> ids(given.begin(), given.end());
     const OwnValues own(values, ids.size());
-    const ScoreRange::Announced announced(updater_.range(), own.facts().largest(),
-                                          own.facts().whole);
+    const ScoreRange::Announced announced(updater_.range(), own.facts().largest, own.facts().whole);
     const Alone alone(gate_);
     require_removed(ids);
     for (std::size_t i = 0; i < ids.size(); ++i) {

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "socbi/sort_keys.hpp"
 #include "socbi/score.hpp"
+#include "socbi/sort_keys.hpp"
 #include "socbi/tuning.hpp"
 
 namespace socbi {

@@ -19,9 +19,9 @@
 #include <cstring>
 #include <vector>
 
-#include "socbi/sort_keys.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
+#include "socbi/sort_keys.hpp"
 #include "socbi/tuning.hpp"
 
 namespace socbi {
@@ -201,8 +201,8 @@ inline void smallest_by_heap(const ScoreTable& table, const TotalOrder& order, s
   std::sort(out.begin(), out.end());
 }
 
-/// The `wanted` smallest keys of the pool in ascending order, or all of them, by a bound from a sample
-/// and one pass that keeps what is below it.
+/// The `wanted` smallest keys of the pool in ascending order, or all of them, by a bound from a
+/// sample and one pass that keeps what is below it.
 inline void smallest_by_threshold(const ScoreTable& table, const TotalOrder& order,
                                   std::size_t wanted, std::vector<Key>& out) {
   out.clear();

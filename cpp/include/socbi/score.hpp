@@ -77,8 +77,8 @@ class TotalOrder {
   /// Makes room for so many samples. True if the order of ties is another one now, so that no key
   /// made before means anything any more.
   [[nodiscard]] bool fit(std::uint64_t samples) noexcept {
-    const unsigned bits = std::max(kLeastBits, static_cast<unsigned>(
-                                                   std::bit_width(samples > 0 ? samples - 1 : 0)));
+    const unsigned bits =
+        std::max(kLeastBits, static_cast<unsigned>(std::bit_width(samples > 0 ? samples - 1 : 0)));
     const auto mask = static_cast<std::uint32_t>((std::uint64_t{1} << bits) - 1);
     if (mask == mask_) return false;
     mask_ = mask;
@@ -107,8 +107,8 @@ class TotalOrder {
   /// One more than the largest tie-break.
   [[nodiscard]] std::uint64_t tie_end() const noexcept { return std::uint64_t{mask_} + 1; }
 
-  /// The tie-break of Ties::kRandom: three odd multipliers (fractions of the golden ratio and of the
-  /// roots of 3 and 2) between xor-shifts by half the bits, keyed twice.
+  /// The tie-break of Ties::kRandom: three odd multipliers (fractions of the golden ratio and of
+  /// the roots of 3 and 2) between xor-shifts by half the bits, keyed twice.
   [[nodiscard, gnu::always_inline]] inline std::uint32_t tie_by_seed(Id id) const noexcept {
     std::uint32_t x = ((id ^ first_) * kMultiplier1) & mask_;
     x ^= x >> shift_;

@@ -329,15 +329,15 @@ class SemiOrderedList {
     ++counters_.listings;
     appended_.store(0);
     const std::size_t listed = listed_size(wanted);
-    // Where most of the pool ties, list only what lies below: the walk does the rest. Not once a list
-    // stood, since then a walk has given up.
+    // Where most of the pool ties, list only what lies below: the walk does the rest. Not once a
+    // list stood, since then a walk has given up.
     const bool fresh = rest_lower_ == kLowestKey && growth_ != 1;
     const detail::Guess guess =
         fresh ? detail::guess_bound(table_, order_, listed) : detail::Guess{};
     std::vector<Key> keys;
-    rest_lower_ = guess.tied
-                      ? collect_below(table_, order_, lowest_key(TotalOrder::score(guess.bound)), keys)
-                      : collect_smallest(table_, order_, listed, keys);
+    rest_lower_ =
+        guess.tied ? collect_below(table_, order_, lowest_key(TotalOrder::score(guess.bound)), keys)
+                   : collect_smallest(table_, order_, listed, keys);
     lay_out(std::move(keys), front_capacity(wanted));
     return !front_.empty() || guess.tied;
   }

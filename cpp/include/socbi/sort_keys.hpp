@@ -1,10 +1,10 @@
 // Sorting keys, all different.
 //
 // The keys' range is cut to its highest 14 to 22 bits, and keys are dealt out by these, lower half
-// first (two passes of a radix sort). What is still equal then is neighbours, and few: each such run
-// is sorted the same way by the bits that follow. So narrow ranges (the tie-breaks of one score, the
-// scores of one node) cost two passes, whatever bits they share. 5 to 8 ns a key from some hundred
-// to 10^5 keys, where std::sort takes 25 to 47; below a hundred std::sort is as fast.
+// first (two passes of a radix sort). What is still equal then is neighbours, and few: each such
+// run is sorted the same way by the bits that follow. So narrow ranges (the tie-breaks of one
+// score, the scores of one node) cost two passes, whatever bits they share. 5 to 8 ns a key from
+// some hundred to 10^5 keys, where std::sort takes 25 to 47; below a hundred std::sort is as fast.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,8 @@ namespace socbi {
 
 namespace detail {
 
-/// Moves keys to `to`, ordered by the digit, keeping the order of equal ones. `begins` counts digits.
+/// Moves keys to `to`, ordered by the digit, keeping the order of equal ones. `begins` counts
+/// digits.
 template <class Digit>
 void deal_out(std::span<const Key> keys, std::span<Key> to, std::span<std::uint32_t> begins,
               Digit digit) {

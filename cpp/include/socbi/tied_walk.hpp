@@ -1,9 +1,9 @@
 // The samples of one score in the order of their ties, without a list and without a sort.
 //
 // Counts start at zero and most stay there for long: most of the pool ties at the lowest score. The
-// tie-break is a permutation that can be undone, so counting it up and asking each id that comes out
-// for its score visits the tied samples in order. It costs one look a tie-break, whatever is listed,
-// hit or removed meanwhile, so it pays while a fair share of those looks finds a sample.
+// tie-break is a permutation that can be undone, so counting it up and asking each id that comes
+// out for its score visits the tied samples in order. It costs one look a tie-break, whatever is
+// listed, hit or removed meanwhile, so it pays while a fair share of those looks finds a sample.
 //
 //   std::vector<Key> keys;
 //   const WalkEnd end = walk_ties(table, order, lowest_key(0.0f), 128, keys);
@@ -50,9 +50,9 @@ struct TieBlock {
 
 }  // namespace detail
 
-/// Appends the keys of samples that have the score of `from` and lie from there on, ascending, until
-/// `wanted` are appended. Gives up where fewer than one look in `tuning::kLooksAHit` finds a sample.
-/// `from` is below kRemovedKey.
+/// Appends the keys of samples that have the score of `from` and lie from there on, ascending,
+/// until `wanted` are appended. Gives up where fewer than one look in `tuning::kLooksAHit` finds a
+/// sample. `from` is below kRemovedKey.
 inline WalkEnd walk_ties(const ScoreTable& table, const TotalOrder& order, Key from,
                          std::size_t wanted, std::vector<Key>& out) {
   const float score = TotalOrder::score(from) + 0.0F;  // no sample has the score -0.0

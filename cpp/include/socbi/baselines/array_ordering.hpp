@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "socbi/ordering.hpp"
-#include "socbi/sort_keys.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
+#include "socbi/sort_keys.hpp"
 
 namespace socbi::baselines {
 

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "socbi/baselines/array_ordering.hpp"
-#include "socbi/sort_keys.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/score.hpp"
+#include "socbi/sort_keys.hpp"
 
 namespace socbi::baselines {
 

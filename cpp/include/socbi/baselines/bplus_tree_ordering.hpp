@@ -16,9 +16,9 @@
 
 #include "socbi/baselines/concurrent_btree.hpp"
 #include "socbi/ordering.hpp"
-#include "socbi/sort_keys.hpp"
 #include "socbi/score.hpp"
 #include "socbi/score_table.hpp"
+#include "socbi/sort_keys.hpp"
 
 namespace socbi::baselines {
 
