@@ -21,6 +21,7 @@
 #include <span>
 #include <vector>
 
+#include "socbi/huge_pages.hpp"
 #include "socbi/score.hpp"
 #include "socbi/update_protocol.hpp"
 
@@ -120,8 +121,9 @@ class ScoreTable {
                     std::atomic_ref<Place>::is_always_lock_free,
                 "the protocol needs atomic words that are not locks in disguise");
 
-  std::vector<float> scores_;          // [size]; shared: std::atomic_ref, sequentially consistent
-  std::vector<Place> places_;          // [size]; shared: std::atomic_ref, sequentially consistent
+  // [size]; shared: std::atomic_ref, sequentially consistent
+  std::vector<float, HugePages<float>> scores_;
+  std::vector<Place, HugePages<Place>> places_;
   std::vector<std::uint64_t> bits_;    // [size / 64]; written alone, read shared: the gate orders
   std::atomic<std::size_t> alive_{0};  // written alone; read by len() outside of the gate
   std::size_t reserved_ = 0;

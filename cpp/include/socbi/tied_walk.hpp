@@ -32,7 +32,7 @@ namespace detail {
 
 /// A block of tie-breaks and the ids they stand for, whose scores are on their way.
 struct TieBlock {
-  static constexpr std::size_t kSize = 64;
+  static constexpr std::size_t kSize = 32;
   std::array<Id, kSize> ids;
   std::uint64_t begin = 0;
   std::size_t count = 0;
@@ -63,14 +63,15 @@ inline WalkEnd walk_ties(const ScoreTable& table, const TotalOrder& order, Key f
   const std::size_t target = out.size() + wanted;
   std::uint64_t looks = 0;
   std::uint64_t hits = 0;
-  detail::TieBlock now, ahead;
-  now.fetch(table, order, from <= base ? 0 : static_cast<std::uint32_t>(from));
-  while (out.size() < target) {
+  detail::TieBlock blocks[2];  // taking turns: one is looked at while the other is on its way
+  blocks[0].fetch(table, order, from <= base ? 0 : static_cast<std::uint32_t>(from));
+  for (unsigned turn = 0; out.size() < target; turn ^= 1U) {
+    const detail::TieBlock& now = blocks[turn];
     if (now.count == 0) return {past, true};
     if (looks > tuning::kLooksToJudge && hits * tuning::kLooksAHit < looks) {
       return {base | now.begin, false};
     }
-    ahead.fetch(table, order, now.begin + now.count);
+    blocks[turn ^ 1U].fetch(table, order, now.begin + now.count);
     std::array<Key, detail::TieBlock::kSize> found;
     std::size_t count = 0;
     for (std::size_t i = 0; i < now.count; ++i) {
@@ -82,7 +83,6 @@ inline WalkEnd walk_ties(const ScoreTable& table, const TotalOrder& order, Key f
     hits += count;
     const auto used = static_cast<std::ptrdiff_t>(std::min(count, target - out.size()));
     out.insert(out.end(), found.begin(), found.begin() + used);
-    std::swap(now, ahead);
   }
   return {out.back() + 1, true};
 }
