@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -31,8 +32,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="only 10^5 samples; a file apart")
     arguments = parser.parse_args()
     records = native_records(arguments.seed, most_samples=10**5 if arguments.quick else 10**7)
-    call = next(record for record in records if record["what"] == "call")
-    call.update(python_calls(arguments.seed))
+    for record in records:
+        if record["what"] == "call":
+            record.update(python_calls(arguments.seed))
+        elif record["what"] == "add":
+            record["oversubscribed"] = record["threads"] > (os.cpu_count() or 1)
     name = "limit-quick" if arguments.quick else "limit"
     print(results.write(name, records, seed=arguments.seed))
     return 0

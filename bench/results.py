@@ -44,7 +44,7 @@ def machine() -> Record:
     return {
         "commit": first_line("git", "-C", str(TOP), "rev-parse", "--short", "HEAD"),
         "dirty": bool(first_line("git", "-C", str(TOP), "status", "--porcelain", "--", *CODE)),
-        "date": time.strftime("%Y-%m-%d"),
+        "date": time.strftime("%Y-%m-%d %H:%M"),
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "compiler": first_line(shutil.which("c++") or "c++", "--version"),
