@@ -24,10 +24,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from bench import results, rounds
-from bench.contenders import ENTRIES, OURS, Entry
+from bench.contenders import ENTRIES, Entry
 from bench.results import Record
 from bench.rounds import Times, Workload
-from bench.verdicts import Verdict, summary, verdicts
+from bench.verdicts import OURS, Verdict, summary, verdicts
 
 SAMPLES = (10**5, 10**6, 10**7)
 SHARES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)

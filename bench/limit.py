@@ -44,7 +44,7 @@ def main() -> int:
 
 def native_records(seed: int, most_samples: int) -> list[Record]:
     """Run the program; show each line as it comes."""
-    program = [compiled.limit_program(), str(seed), str(most_samples)]
+    program = [str(compiled.limit_program()), str(seed), str(most_samples)]
     records = []
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None

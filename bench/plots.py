@@ -14,7 +14,7 @@ from bench.promises import by_replay, of
 from bench.results import Record
 from bench.verdicts import OURS, verdicts
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "svg.hashsalt": "socbi",
     "font.size": 8,
     "axes.spines.top": False,
@@ -104,7 +104,7 @@ def contender_lines(panel: Any, records: list[Record], names: list[str]) -> None
 
 def legend_below(figure: Any, axes: Any) -> None:
     """One for all panels."""
-    lines = {}
+    lines: dict[str, Any] = {}
     for panel in axes.flat:
         handles, labels = panel.get_legend_handles_labels()
         lines |= dict(zip(labels, handles, strict=True))
