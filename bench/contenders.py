@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 import socbi
 from bench import compiled
+from bench.verdicts import OURS
 from socbi import baselines
 
 Ids = npt.NDArray[np.int64]
@@ -32,6 +33,7 @@ class Contender(Protocol):
     def set(self, ids: Ids, scores: Scores) -> None: ...
     def pop(self, n: int) -> Ids: ...
     def scores(self) -> Scores: ...
+    def nbytes(self) -> int | None: ...  # None: not known
 
 
 class Library:
@@ -46,6 +48,9 @@ class Library:
 
     def pop(self, n: int) -> Ids:
         return self._pop(n)[0]
+
+    def nbytes(self) -> int:
+        return int(self.index.nbytes)
 
 
 class AbslSet(Library):
@@ -69,6 +74,7 @@ class BucketQueue:
         self._queue = compiled.rivals().BucketQueue(len(scores), seed)
         self.pop = self._queue.pop
         self.scores = self._queue.scores
+        self.nbytes = self._queue.nbytes
 
     def add(self, ids: Ids, delta: float = 1.0) -> None:
         self._queue.add(ids)
@@ -94,6 +100,9 @@ class NumpyArgpartition:
 
     def scores(self) -> Scores:
         return np.where(np.isinf(self._scores), np.float32(np.nan), self._scores)
+
+    def nbytes(self) -> int:
+        return self._scores.nbytes
 
 
 class TorchTopk:
@@ -126,6 +135,9 @@ class TorchTopk:
     def scores(self) -> Scores:
         own = self._scores.numpy()
         return np.where(np.isinf(own), np.float32(np.nan), own)
+
+    def nbytes(self) -> int:
+        return self._scores.numpy().nbytes
 
 
 class SortedContainers:
@@ -163,6 +175,13 @@ class SortedContainers:
     def scores(self) -> Scores:
         return self._scores.copy()
 
+    def nbytes(self) -> None:
+        return None
+
+
+SLOWEST_ROUND_S = 3.0
+SLOWEST_START_S = 10.0
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -175,7 +194,8 @@ class Entry:
     beside: bool = False  # its calls may run beside each other
     counts_only: bool = False
     needs: str = ""  # a module, if it may be missing
-    us_per_update: float = 0.0  # roughly, at 10^6; to leave out what would take minutes
+    us_per_update: float = 0.0  # roughly, in large pools: to leave out what would take minutes
+    us_per_sample: float = 0.0  # the same of the start
 
     def fits(self, kind: str, samples: int, updates: int) -> str:
         """Empty if it can take part, else why not."""
@@ -186,8 +206,10 @@ class Entry:
             return f"{self.needs} is not installed"
         if self.counts_only and kind != "counts":
             return "for counts alone"
-        if self.us_per_update * (updates + samples / 10) > 1e6:
-            return "a round would take seconds"
+        if self.us_per_update * updates > 1e6 * SLOWEST_ROUND_S:
+            return f"a round would take more than {SLOWEST_ROUND_S:.0f} s"
+        if self.us_per_sample * samples > 1e6 * SLOWEST_START_S:
+            return f"the start would take more than {SLOWEST_START_S:.0f} s"
         return ""
 
 
@@ -195,7 +217,6 @@ def _library(make: Any) -> Any:
     return functools.partial(Library, make)
 
 
-OURS = "SemiOrderedIndex"
 ENTRIES = {
     entry.name: entry
     for entry in [
@@ -203,13 +224,19 @@ ENTRIES = {
         Entry("ArraySortIndex", _library(baselines.ArraySortIndex), True, True, True),
         Entry("ArrayHeapIndex", _library(baselines.ArrayHeapIndex), True, True, True),
         Entry("ArrayThresholdIndex", _library(baselines.ArrayThresholdIndex), True, True, True),
-        Entry("BPlusTreeIndex", _library(baselines.BPlusTreeIndex), exact=True, beside=True),
-        Entry("absl::btree_set", AbslSet, exact=True, beside=True, needs="absl"),
+        Entry(
+            "BPlusTreeIndex", _library(baselines.BPlusTreeIndex), exact=True, beside=True,
+            us_per_update=0.6,
+        ),
+        Entry(
+            "absl::btree_set", AbslSet, exact=True, beside=True, needs="absl", us_per_update=0.6
+        ),
         Entry("bucket queue", BucketQueue, counts_only=True),
         Entry("numpy.argpartition", NumpyArgpartition, scans=True),
         Entry("torch.topk", TorchTopk, scans=True, needs="torch"),
         Entry(
-            "sortedcontainers", SortedContainers, needs="sortedcontainers", us_per_update=8.0
+            "sortedcontainers", SortedContainers, needs="sortedcontainers",
+            us_per_update=12.0, us_per_sample=2.0,
         ),
     ]
 }  # fmt: skip

@@ -1,8 +1,13 @@
-// How near is the index to the goals of docs/performance.md that concern updates, retrieval and
-// memory? Prints one JSON object a line; `python -m bench.goals` builds, runs and keeps it.
+// What do updates, memory, a small call and the B+-tree cost, beside what they could cost at best?
+// Prints one JSON object a line; `python -m bench.limit` builds, runs and keeps it.
+//
+//   bench_limit [SEED [MOST_SAMPLES]]
 //
 // Every ratio compares two loops that take turns in one run; the medians are compared. Setup is
 // outside the clock, and every answer is checked after it.
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -15,8 +20,7 @@
 #include <thread>
 #include <vector>
 
-#include "socbi/baselines/array_ordering.hpp"
-#include "socbi/baselines/bplus_tree_ordering.hpp"
+#include "socbi/baselines/concurrent_btree.hpp"
 #include "socbi/index.hpp"
 #ifdef SOCBI_HAS_ABSL
 #include <absl/container/btree_set.h>
@@ -56,162 +60,164 @@ Ids random_ids(std::size_t count, std::size_t samples, std::uint64_t seed) {
   return ids;
 }
 
-// ---- updates
-// -------------------------------------------------------------------------------------
+// ---- updates ------------------------------------------------------------------------------------
+
+/// The same ids and amounts for both: 1 each, or a real number each.
+struct Batch {
+  Ids ids;
+  std::vector<float> values;  // empty: counts
+
+  [[nodiscard]] socbi::Values amounts() const {
+    return values.empty() ? socbi::Values(1.0F) : socbi::Values(std::span<const float>(values));
+  }
+  [[nodiscard]] float amount(std::size_t i) const { return values.empty() ? 1.0F : values[i]; }
+};
+
+Batch random_batch(const socbi::SemiOrderedIndex& index, std::size_t count, bool reals,
+                   std::uint64_t seed) {
+  const auto samples = static_cast<std::int64_t>(index.capacity());
+  Batch batch{random_ids(count, index.capacity(), seed), {}};
+  for (std::int64_t& id : batch.ids) {
+    while (!index.contains(id)) id = (id + 1) % samples;
+  }
+  std::mt19937_64 random(seed + 1);
+  std::uniform_real_distribution<float> uniform(0.0F, 1.0F);
+  for (std::size_t i = 0; reals && i < count; ++i) batch.values.push_back(uniform(random));
+  return batch;
+}
 
 [[gnu::noinline]] void bare_loop(float* scores, const Ids& ids) {
   for (const std::int64_t id : ids) scores[id] += 1.0F;
 }
 
-/// limit(T) for T > 1: threads that wait for the start are not part of the time.
-double bare_threads_s(std::vector<std::atomic<std::uint32_t>>& scores, const Ids& ids,
-                      unsigned threads) {
-  std::atomic<unsigned> waiting{0};
-  std::atomic<bool> go{false};
-  const auto share = [&](unsigned worker) {
-    const std::size_t begin = ids.size() * worker / threads;
-    const std::size_t end = ids.size() * (worker + 1) / threads;
-    for (std::size_t i = begin; i < end; ++i) {
-      scores[static_cast<std::size_t>(ids[i])].fetch_add(1, std::memory_order_relaxed);
-    }
-  };
-  std::vector<std::thread> others;
-  for (unsigned worker = 1; worker < threads; ++worker) {
-    others.emplace_back([&, worker] {
-      ++waiting;
-      while (!go.load()) std::this_thread::yield();
-      share(worker);
-    });
-  }
-  while (waiting.load() + 1 < threads) std::this_thread::yield();
-  return elapsed_s([&] {
-    go.store(true);
-    share(0);
-    for (std::thread& other : others) other.join();
-  });
+[[gnu::noinline]] void bare_loop(float* scores, const Ids& ids, const float* values) {
+  for (std::size_t i = 0; i < ids.size(); ++i) scores[ids[i]] += values[i];
 }
 
-void measure_add(std::size_t samples, std::size_t batch, unsigned threads, bool some_removed,
-                 std::uint64_t seed) {
+/// limit(1) on plain scores.
+class BareLoop {
+ public:
+  explicit BareLoop(std::size_t samples) : scores_(samples) {}
+
+  double run_s(const Batch& batch) {
+    return elapsed_s([&] {
+      if (batch.values.empty()) {
+        bare_loop(scores_.data(), batch.ids);
+      } else {
+        bare_loop(scores_.data(), batch.ids, batch.values.data());
+      }
+    });
+  }
+
+ private:
+  std::vector<float> scores_;
+};
+
+/// limit(T) for T > 1 on atomic scores, integers for counts: threads that wait for the start are
+/// not part of the time.
+template <class Score>
+class BareThreads {
+ public:
+  BareThreads(std::size_t samples, unsigned threads) : scores_(samples), threads_(threads) {}
+
+  double run_s(const Batch& batch) {
+    std::atomic<unsigned> waiting{0};
+    std::atomic<bool> go{false};
+    std::vector<std::thread> others;
+    for (unsigned worker = 1; worker < threads_; ++worker) {
+      others.emplace_back([&, worker] {
+        ++waiting;
+        while (!go.load()) std::this_thread::yield();
+        share(batch, worker);
+      });
+    }
+    while (waiting.load() + 1 < threads_) std::this_thread::yield();
+    return elapsed_s([&] {
+      go.store(true);
+      share(batch, 0);
+      for (std::thread& other : others) other.join();
+    });
+  }
+
+ private:
+  void share(const Batch& batch, unsigned worker) {
+    const std::size_t begin = batch.ids.size() * worker / threads_;
+    const std::size_t end = batch.ids.size() * (worker + 1) / threads_;
+    for (std::size_t i = begin; i < end; ++i) {
+      scores_[static_cast<std::size_t>(batch.ids[i])].fetch_add(static_cast<Score>(batch.amount(i)),
+                                                                std::memory_order_relaxed);
+    }
+  }
+
+  std::vector<std::atomic<Score>> scores_;
+  const unsigned threads_;
+};
+
+/// Seconds of the bare loop and of ours, taking turns.
+struct Turns {
+  std::vector<double> bare_s, ours_s;
+};
+
+template <class Bare>
+Turns take_turns(Bare bare, socbi::SemiOrderedIndex& index, const Batch& batch,
+                 std::size_t repeats) {
+  Turns turns;
+  for (std::size_t i = 0; i < repeats; ++i) {
+    turns.bare_s.push_back(bare.run_s(batch));
+    turns.ours_s.push_back(elapsed_s([&] { index.add(batch.ids, batch.amounts()); }));
+  }
+  return turns;
+}
+
+/// What the first id's score comes to; the order of the additions is that of the batch.
+float expected_first(const Batch& batch, std::size_t repeats) {
+  float score = 0.0F;
+  for (std::size_t repeat = 0; repeat < repeats; ++repeat) {
+    for (std::size_t i = 0; i < batch.ids.size(); ++i) {
+      if (batch.ids[i] == batch.ids[0]) score += batch.amount(i);
+    }
+  }
+  return score;
+}
+
+void measure_add(std::size_t samples, std::size_t count, unsigned threads, bool some_removed,
+                 bool reals, std::uint64_t seed) {
   socbi::IndexOptions options;
   options.threads = threads;
   socbi::SemiOrderedIndex index(samples, options);
   if (some_removed) static_cast<void>(index.pop(samples / 100));
-  Ids ids = random_ids(batch, samples, seed);
-  for (std::int64_t& id : ids) {
-    while (!index.contains(id)) id = (id + 1) % static_cast<std::int64_t>(samples);
+  const Batch batch = random_batch(index, count, reals, seed);
+  const std::size_t repeats = count > 100'000 ? 41 : 401;
+  Turns turns;
+  if (threads == 1) {
+    turns = take_turns(BareLoop(samples), index, batch, repeats);
+  } else if (reals) {
+    turns = take_turns(BareThreads<float>(samples, threads), index, batch, repeats);
+  } else {
+    turns = take_turns(BareThreads<std::uint32_t>(samples, threads), index, batch, repeats);
   }
-  std::vector<float> plain(samples);
-  std::vector<std::atomic<std::uint32_t>> atomic(threads > 1 ? samples : 0);
-  std::vector<double> bare, ours;
-  const std::size_t repeats = batch > 100'000 ? 41 : 401;
-  for (std::size_t i = 0; i < repeats; ++i) {
-    bare.push_back(threads == 1 ? elapsed_s([&] { bare_loop(plain.data(), ids); })
-                                : bare_threads_s(atomic, ids, threads));
-    ours.push_back(elapsed_s([&] { index.add(ids, socbi::Values(1.0F)); }));
-  }
-  float hit = 0;
-  for (const std::int64_t id : ids) hit += static_cast<float>(id == ids[0]);
-  require(index.scores(std::span(ids).first(1))[0] == hit * static_cast<float>(repeats), "add");
-  const double scale = 1e9 / static_cast<double>(batch);
+  require(index.scores(std::span(batch.ids).first(1))[0] == expected_first(batch, repeats), "add");
+  const double bare_s = median(turns.bare_s);
+  const double ours_s = median(turns.ours_s);
+  const double scale = 1e9 / static_cast<double>(count);
   std::printf(
-      "{\"what\": \"add\", \"samples\": %zu, \"batch\": %zu, \"threads\": %u, \"some_removed\": "
-      "%s, "
-      "\"limit_ns\": %.3f, \"ours_ns\": %.3f, \"ratio\": %.3f}\n",
-      samples, batch, threads, some_removed ? "true" : "false", median(bare) * scale,
-      median(ours) * scale, median(ours) / median(bare));
+      "{\"what\": \"add\", \"kind\": \"%s\", \"samples\": %zu, \"batch\": %zu, "
+      "\"threads\": %u, \"some_removed\": %s, \"limit_ns\": %.3f, \"ours_ns\": %.3f, "
+      "\"ratio\": %.3f}\n",
+      reals ? "reals" : "counts", samples, count, threads, some_removed ? "true" : "false",
+      bare_s * scale, ours_s * scale, ours_s / bare_s);
   std::fflush(stdout);
 }
 
-// ---- rounds
-// --------------------------------------------------------------------------------------
+// ---- small calls --------------------------------------------------------------------------------
 
-struct RoundTimes {
-  std::vector<double> update_s, pop_s;
-  std::uint64_t answer = 0;  // a sum over what was popped: equal for all, or somebody is wrong
-};
-
-/// Rounds of `updates` increments of samples in the pool and a pop of `taken`.
-template <class Index>
-RoundTimes run_rounds(std::size_t samples, std::size_t updates, std::size_t taken,
-                      std::size_t rounds, std::uint64_t seed) {
-  socbi::IndexOptions options;
-  options.threads = 1;
-  Index index(samples, options);
-  std::mt19937_64 random(seed);
-  std::vector<bool> gone(samples);
-  RoundTimes times;
-  Ids ids(updates);
-  for (std::size_t round = 0; round < rounds; ++round) {
-    for (std::int64_t& id : ids) {
-      do id = static_cast<std::int64_t>(random() % samples);
-      while (gone[static_cast<std::size_t>(id)]);
-    }
-    times.update_s.push_back(elapsed_s([&] { index.add(ids, socbi::Values(1.0F)); }));
-    socbi::Best best;
-    times.pop_s.push_back(elapsed_s([&] { best = index.pop(taken); }));
-    for (const std::int64_t id : best.ids) {
-      gone[static_cast<std::size_t>(id)] = true;
-      times.answer = times.answer * 31 + static_cast<std::uint64_t>(id);
-    }
-  }
-  // The first rounds build what the later ones use.
-  times.update_s.erase(times.update_s.begin(), times.update_s.begin() + 5);
-  times.pop_s.erase(times.pop_s.begin(), times.pop_s.begin() + 5);
-  return times;
-}
-
-double mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
-void measure_rounds(std::size_t samples, std::size_t updates, std::uint64_t seed) {
-  namespace rivals = socbi::baselines;
-  constexpr std::size_t kTaken = 128;
-  const auto print = [&](const char* name, const RoundTimes& times) {
-    // The mean: a round that lists anew costs more than the others and must count.
-    std::printf(
-        "{\"what\": \"round\", \"index\": \"%s\", \"samples\": %zu, \"updates\": %zu, \"taken\": "
-        "%zu, "
-        "\"update_us\": %.2f, \"pop_us\": %.2f, \"pop_median_us\": %.2f, \"round_us\": %.2f}\n",
-        name, samples, updates, kTaken, mean(times.update_s) * 1e6, mean(times.pop_s) * 1e6,
-        median(times.pop_s) * 1e6, (mean(times.update_s) + mean(times.pop_s)) * 1e6);
-    std::fflush(stdout);
-  };
-  const std::size_t few = samples > 5'000'000 ? 25 : 65;
-  const auto ours = run_rounds<socbi::SemiOrderedIndex>(samples, updates, kTaken, 505, seed);
-  print("SemiOrderedIndex", ours);
-  const auto ours_few = run_rounds<socbi::SemiOrderedIndex>(samples, updates, kTaken, few, seed);
-  const auto heap =
-      run_rounds<socbi::BasicIndex<rivals::ArrayHeapOrdering>>(samples, updates, kTaken, few, seed);
-  print("ArrayHeapIndex", heap);
-  const auto tree =
-      run_rounds<socbi::BasicIndex<rivals::BPlusTreeOrdering>>(samples, updates, kTaken, few, seed);
-  print("BPlusTreeIndex", tree);
-  const auto sort =
-      run_rounds<socbi::BasicIndex<rivals::ArraySortOrdering>>(samples, updates, kTaken, few, seed);
-  print("ArraySortIndex", sort);
-  require(ours_few.answer == heap.answer, "array + heap");
-  require(ours_few.answer == tree.answer, "B+-tree");
-  require(ours_few.answer == sort.answer, "array + sort");
-}
-
-// ---- memory
-// ---- small calls
-// ---------------------------------------------------------------------------------
-
-/// What one call costs in C++; bench/goals.py takes it from what the same call costs in Python.
+/// What one call costs in C++; bench/limit.py takes it from what the same call costs in Python.
 void measure_small_calls(std::uint64_t seed) {
   constexpr std::size_t kSamples = 1'000'000;
   constexpr std::size_t kCalls = 20'000;
   socbi::SemiOrderedIndex index(kSamples, {});
   for (int i = 0; i < 3; ++i) static_cast<void>(index.pop(128));
-  Ids ids = random_ids(128, kSamples, seed);
-  for (std::int64_t& id : ids) {
-    while (!index.contains(id)) id = (id + 1) % static_cast<std::int64_t>(kSamples);
-  }
+  const Ids ids = random_batch(index, 128, false, seed).ids;
   std::vector<double> add_s, top_s;
   for (std::size_t i = 0; i < kCalls; ++i) {
     add_s.push_back(elapsed_s([&] { index.add(ids, socbi::Values(1.0F)); }));
@@ -224,29 +230,46 @@ void measure_small_calls(std::uint64_t seed) {
   std::fflush(stdout);
 }
 
-// --------------------------------------------------------------------------------------
+// ---- memory -------------------------------------------------------------------------------------
 
 double resident_bytes() {
   std::ifstream file("/proc/self/statm");
   double pages = 0;
   double resident = 0;
   file >> pages >> resident;
-  return resident * 4096.0;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
 }
 
+/// In a process of its own, so that no memory is counted that somebody freed before.
+template <class Work>
+void apart(Work&& work) {
+  const pid_t child = fork();
+  if (child == 0) {
+    work();
+    std::_Exit(0);
+  }
+  int status = 0;
+  require(child > 0 && waitpid(child, &status, 0) == child && status == 0, "memory");
+}
+
+void run_rounds(socbi::SemiOrderedIndex& index, std::uint64_t seed) {
+  for (std::uint64_t round = 0; round < 50; ++round) {
+    const Batch batch = random_batch(index, index.capacity() / 100, false, seed + round);
+    index.add(batch.ids, batch.amounts());
+    static_cast<void>(index.pop(128));
+  }
+}
+
+/// At rest after rounds in which everything was built.
 void measure_memory(std::size_t samples, socbi::Refile refile, std::uint64_t seed) {
-  const double before = resident_bytes();
   socbi::IndexOptions options;
   options.threads = 1;
   options.refile = refile;
+  socbi::SemiOrderedIndex small(10'000, options);
+  run_rounds(small, seed);  // brings in the pages of the code
+  const double before = resident_bytes();
   socbi::SemiOrderedIndex index(samples, options);
-  for (std::uint64_t round = 0; round < 50; ++round) {
-    Ids ids = random_ids(samples / 100, samples, seed + round);
-    ids.erase(std::remove_if(ids.begin(), ids.end(), [&](auto id) { return !index.contains(id); }),
-              ids.end());
-    index.add(ids, socbi::Values(1.0F));
-    static_cast<void>(index.pop(128));
-  }
+  run_rounds(index, seed);
   const auto scale = 1.0 / static_cast<double>(samples);
   std::printf(
       "{\"what\": \"memory\", \"samples\": %zu, \"refile\": \"%s\", \"nbytes_per_sample\": %.2f, "
@@ -256,8 +279,7 @@ void measure_memory(std::size_t samples, socbi::Refile refile, std::uint64_t see
   std::fflush(stdout);
 }
 
-// ---- the B+-tree
-// ---------------------------------------------------------------------------------
+// ---- the B+-tree --------------------------------------------------------------------------------
 
 #ifdef SOCBI_HAS_ABSL
 void measure_tree(std::size_t samples, std::uint64_t seed) {
@@ -305,30 +327,33 @@ void measure_tree(std::size_t samples, std::uint64_t seed) {
 
 int main(int argc, char** argv) {
   const std::uint64_t seed = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
-  measure_small_calls(seed);
-  for (const std::size_t samples : {std::size_t{1'000'000}, std::size_t{10'000'000}}) {
-    measure_memory(samples, socbi::Refile::kLazy, seed);
-    measure_memory(samples, socbi::Refile::kEager, seed);
+  const std::size_t most = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 10'000'000;
+  std::vector<std::size_t> sizes;
+  for (const std::size_t samples : {100'000UL, 1'000'000UL, 10'000'000UL}) {
+    if (samples <= most) sizes.push_back(samples);
   }
+  for (const std::size_t samples : sizes) {
+    for (const socbi::Refile refile : {socbi::Refile::kLazy, socbi::Refile::kEager}) {
+      apart([&] { measure_memory(samples, refile, seed); });
+    }
+  }
+  measure_small_calls(seed);
   std::vector<unsigned> threads = {1, 2};
   for (unsigned more = 4; more <= std::thread::hardware_concurrency(); more *= 2) {
     threads.push_back(more);
   }
-  for (const unsigned count : threads) {
-    for (const std::size_t samples : {100'000UL, 1'000'000UL, 10'000'000UL}) {
-      for (const std::size_t batch : {10'000UL, 1'000'000UL}) {
+  for (const unsigned many : threads) {
+    for (const std::size_t samples : sizes) {
+      for (const std::size_t count : {10'000UL, 1'000'000UL}) {
         for (const bool some_removed : {false, true}) {
-          measure_add(samples, batch, count, some_removed, seed);
+          for (const bool reals : {false, true}) {
+            measure_add(samples, count, many, some_removed, reals, seed);
+          }
         }
       }
     }
   }
-  for (const std::size_t samples : {1'000'000UL, 10'000'000UL}) {
-    for (const std::size_t updates : {1'000UL, 10'000UL}) measure_rounds(samples, updates, seed);
-  }
 #ifdef SOCBI_HAS_ABSL
-  for (const std::size_t samples : {100'000UL, 1'000'000UL, 10'000'000UL}) {
-    measure_tree(samples, seed);
-  }
+  for (const std::size_t samples : sizes) measure_tree(samples, seed);
 #endif
 }

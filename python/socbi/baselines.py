@@ -51,8 +51,8 @@ class ArrayHeapIndex(_Baseline):
 class ArrayThresholdIndex(_Baseline):
     """Not the paper's: an array; a retrieval guesses a threshold and keeps what is below it.
 
-    Updates O(1); ``top(k)`` and ``pop(k)`` one pass over n scores with the widest instructions, then
-    a sort of little more than k.
+    Updates O(1); ``top(k)`` and ``pop(k)`` one pass over n scores with the widest instructions,
+    then a sort of little more than k.
     """
 
     _core_class = _core.ArrayThresholdIndex

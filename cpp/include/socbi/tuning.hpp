@@ -1,5 +1,5 @@
 // Every tuned constant of the core, each with the reason for its value. Change one, re-run
-// `python -m bench.goals`, and write the new measurement here.
+// `python -m bench.grid`, and write the new measurement here.
 #pragma once
 
 #include <cstddef>
