@@ -40,7 +40,7 @@ class Workload:
         return np.random.default_rng(self.seed).random(self.samples, dtype=np.float32)
 
 
-class Wrong(AssertionError):
+class Wrong(AssertionError):  # noqa: N818
     """A contender gave an answer that is not the best n."""
 
 
