@@ -173,6 +173,7 @@ class Entry:
     exact: bool = False  # orders equal scores as the library does, so that ids can be compared
     scans: bool = False  # a retrieval looks at the whole pool
     beside: bool = False  # its calls may run beside each other
+    splits: bool = False  # one call's updates may be split over threads
     counts_only: bool = False
     needs: str = ""  # a module, if it may be missing
     us_per_update: float = 0.0  # roughly, at 10^6; to leave out what would take minutes
@@ -191,23 +192,24 @@ class Entry:
         return ""
 
 
-def _library(make: Any) -> Any:
-    return functools.partial(Library, make)
+def _library(index: Any, *, scans: bool = False) -> Entry:
+    make = functools.partial(Library, index)
+    return Entry(index.__name__, make, exact=True, scans=scans, beside=True, splits=True)
 
 
 OURS = "SemiOrderedIndex"
 ENTRIES = {
     entry.name: entry
     for entry in [
-        Entry(OURS, _library(socbi.SemiOrderedIndex), exact=True, beside=True),
-        Entry("ArraySortIndex", _library(baselines.ArraySortIndex), True, True, True),
-        Entry("ArrayHeapIndex", _library(baselines.ArrayHeapIndex), True, True, True),
-        Entry("ArrayThresholdIndex", _library(baselines.ArrayThresholdIndex), True, True, True),
-        Entry("BPlusTreeIndex", _library(baselines.BPlusTreeIndex), exact=True, beside=True),
+        _library(socbi.SemiOrderedIndex),
+        _library(baselines.ArraySortIndex, scans=True),
+        _library(baselines.ArrayHeapIndex, scans=True),
+        _library(baselines.ArrayThresholdIndex, scans=True),
+        _library(baselines.BPlusTreeIndex),
         Entry("absl::btree_set", AbslSet, exact=True, beside=True, needs="absl"),
         Entry("bucket queue", BucketQueue, counts_only=True),
         Entry("numpy.argpartition", NumpyArgpartition, scans=True),
-        Entry("torch.topk", TorchTopk, scans=True, needs="torch"),
+        Entry("torch.topk", TorchTopk, scans=True, splits=True, needs="torch"),
         Entry(
             "sortedcontainers", SortedContainers, needs="sortedcontainers", us_per_update=8.0
         ),
