@@ -215,9 +215,9 @@ def of_clusters(name: str, samples: int) -> DataSet:
 SETS = {
     each.name: each
     for each in [
-        DataSet("Fashion-MNIST", 60_000, lambda seed: fashion_mnist()),
-        of_clusters("Visual Genome's size", 108_077),
-        of_clusters("ImageNet's size", 1_281_167),
+        DataSet("fashion-mnist", 60_000, lambda seed: fashion_mnist()),
+        of_clusters("visual-genome-size", 108_077),
+        of_clusters("imagenet-size", 1_281_167),
     ]
 }
 
@@ -230,20 +230,24 @@ def recorded(data: DataSet, k: int, *, seed: int, rounds: int) -> Campaign:
 
     It is recorded anew where the index orders equal scores otherwise than it did.
     """
-    stem = "".join(letter if letter.isalnum() else "-" for letter in data.name.lower())
-    file = CACHE / f"{stem}-n{data.samples}-k{k}-seed{seed}-rounds{rounds}.npz"
+    file = CACHE / f"{data.name}-n{data.samples}-k{k}-seed{seed}-rounds{rounds}.npz"
     if file.exists() and (kept := read(file)).replays():
         return kept
 
-    def progress(line: str) -> None:
-        print(f"\r\033[K{title}: {line}", end="", file=sys.stderr, flush=True)
-
     title = f"recording {data.name}, K = {k}"
-    progress("loading")
-    campaign = record(data.load(seed), k, seed=seed, rounds=rounds, progress=progress)
-    print(file=sys.stderr)
+    show(f"{title}: loading")
+    campaign = record(
+        data.load(seed), k, seed=seed, rounds=rounds, progress=lambda line: show(f"{title}: {line}")
+    )
+    show("")
     write(file, campaign)
     return campaign
+
+
+def show(line: str) -> None:
+    """Put the line in place of the last one, for somebody who looks on."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
 def write(file: Path, campaign: Campaign) -> None:

@@ -111,15 +111,11 @@ def compare(played: Campaign, threads: list[int], *, beside: bool) -> list[Recor
         if repeat >= LEAST_REPEATS and time.perf_counter() - begin > BUDGET_S:
             break
         for entry, number in runs:
-            progress(f"replay {repeat + 1}: {entry.name}, {number} threads")
+            campaign.show(f"replay {repeat + 1}: {entry.name}, {number} threads")
             all_times[entry.name, number].append(replay(entry, played, number, beside=beside))
-    progress("")
+    campaign.show("")
     middle = {key: median_of(times) for key, times in all_times.items()}
     return [row(played, *key, middle, beside=beside) for key in middle]
-
-
-def progress(line: str) -> None:
-    print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
 def combinations(
