@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 import socbi
 from bench import compiled
-from bench.verdicts import OURS
 from socbi import baselines
 
 Ids = npt.NDArray[np.int64]
@@ -192,6 +191,7 @@ class Entry:
     exact: bool = False  # orders equal scores as the library does, so that ids can be compared
     scans: bool = False  # a retrieval looks at the whole pool
     beside: bool = False  # its calls may run beside each other
+    splits: bool = False  # one call's updates may be split over threads
     counts_only: bool = False
     needs: str = ""  # a module, if it may be missing
     us_per_update: float = 0.0  # roughly, in large pools: to leave out what would take minutes
@@ -213,27 +213,32 @@ class Entry:
         return ""
 
 
-def _library(make: Any) -> Any:
-    return functools.partial(Library, make)
+def _library(index: Any, *, scans: bool = False, us_per_update: float = 0.0) -> Entry:
+    return Entry(
+        index.__name__,
+        functools.partial(Library, index),
+        exact=True,
+        scans=scans,
+        beside=True,
+        splits=True,
+        us_per_update=us_per_update,
+    )
 
 
 ENTRIES = {
     entry.name: entry
     for entry in [
-        Entry(OURS, _library(socbi.SemiOrderedIndex), exact=True, beside=True),
-        Entry("ArraySortIndex", _library(baselines.ArraySortIndex), True, True, True),
-        Entry("ArrayHeapIndex", _library(baselines.ArrayHeapIndex), True, True, True),
-        Entry("ArrayThresholdIndex", _library(baselines.ArrayThresholdIndex), True, True, True),
-        Entry(
-            "BPlusTreeIndex", _library(baselines.BPlusTreeIndex), exact=True, beside=True,
-            us_per_update=0.6,
-        ),
+        _library(socbi.SemiOrderedIndex),
+        _library(baselines.ArraySortIndex, scans=True),
+        _library(baselines.ArrayHeapIndex, scans=True),
+        _library(baselines.ArrayThresholdIndex, scans=True),
+        _library(baselines.BPlusTreeIndex, us_per_update=0.6),
         Entry(
             "absl::btree_set", AbslSet, exact=True, beside=True, needs="absl", us_per_update=0.6
         ),
         Entry("bucket queue", BucketQueue, counts_only=True),
         Entry("numpy.argpartition", NumpyArgpartition, scans=True),
-        Entry("torch.topk", TorchTopk, scans=True, needs="torch"),
+        Entry("torch.topk", TorchTopk, scans=True, splits=True, needs="torch"),
         Entry(
             "sortedcontainers", SortedContainers, needs="sortedcontainers",
             us_per_update=12.0, us_per_sample=2.0,

@@ -176,3 +176,56 @@ def same_answers(all_times: dict[str, Times], exact: list[str]) -> None:
         both = zip(all_times[exact[0]].digests, all_times[name].digests, strict=False)
         if any(one != other for one, other in both):
             raise Wrong(f"{exact[0]} and {name} took out different samples")
+
+
+class Player:
+    """A contender, and what its answers must be, for a clock that makes the calls itself.
+
+    ``draw`` gives the arguments of ``update`` or ``play``; it, and ``check``, belong outside of the
+    clock.
+    """
+
+    def __init__(self, entry: Entry, workload: Workload) -> None:
+        self.contender: Contender = entry.make(workload.start(), workload.threads, workload.seed)
+        self._trace = Trace(workload)
+        self._wanted = workload.taken
+        self._answer: Ids | None = None
+
+    def warm(self, budget_s: float = 0.1, most: int = 200) -> int:
+        """Play the first rounds; return how many more the budget allows, at least 5."""
+        most = min(most, self._trace.workload.samples // 4 // self._wanted)
+        for _ in range(WARM_ROUNDS):
+            drawn = self.draw()
+            begin = time.perf_counter()
+            self.play(*drawn)
+            round_s = time.perf_counter() - begin
+            self._settle()
+            if round_s > budget_s:
+                break
+        return max(5, min(most, int(budget_s / round_s)))
+
+    def draw(self) -> tuple[Ids, Any]:
+        """Check the last answer; give the next round's updates."""
+        self._settle()
+        ids, values = self._trace.draw()
+        self._trace.updated(ids, values)
+        return ids, values
+
+    def update(self, ids: Ids, values: Any) -> None:
+        self.contender.add(ids, values)
+
+    def pop(self) -> None:
+        self._answer = self.contender.pop(self._wanted)
+
+    def play(self, ids: Ids, values: Any) -> None:
+        self.update(ids, values)
+        self.pop()
+
+    def check(self) -> None:
+        self._settle()
+        check_scores(self.contender, self._trace)
+
+    def _settle(self) -> None:
+        if self._answer is not None:
+            self._trace.taken(self._answer, self._wanted, thoroughly=True)
+            self._answer = None

@@ -28,8 +28,8 @@ def spread(seed: int) -> np.uint32:
 
 
 def permuted(ids: np.ndarray, seed: int, samples: int) -> np.ndarray:
-    """The tie-breaks of these ids, a permutation of the numbers below the power of two that has room
-    for all samples (65,536 at least): three multiplications between xor-shifts, keyed twice.
+    """The tie-breaks of these ids: three multiplications between xor-shifts, keyed twice, all below
+    the power of two that has room for all samples, 65,536 at least.
 
     Every step can be undone, so no two ids have the same tie-break. numpy wraps uint32 arrays
     silently, as C++ does.
