@@ -12,9 +12,20 @@ from socbi import (
     SemiOrderedIndex,
     UnknownIdError,
 )
-from socbi.baselines import ArrayHeapIndex, ArraySortIndex, BPlusTreeIndex
+from socbi.baselines import (
+    ArrayHeapIndex,
+    ArraySortIndex,
+    ArrayThresholdIndex,
+    BPlusTreeIndex,
+)
 
-CLASSES = [SemiOrderedIndex, ArraySortIndex, ArrayHeapIndex, BPlusTreeIndex]
+CLASSES = [
+    SemiOrderedIndex,
+    ArraySortIndex,
+    ArrayHeapIndex,
+    ArrayThresholdIndex,
+    BPlusTreeIndex,
+]
 SCORES = np.arange(40, dtype=np.float32) % 7
 REMOVED = [3, 17, 39]
 ID_CALLS = ["add", "set", "remove", "restore", "scores"]

@@ -5,9 +5,20 @@ import pytest
 from reference import ReferenceIndex, assert_same, permuted
 
 from socbi import SemiOrderedIndex, UnknownIdError
-from socbi.baselines import ArrayHeapIndex, ArraySortIndex, BPlusTreeIndex
+from socbi.baselines import (
+    ArrayHeapIndex,
+    ArraySortIndex,
+    ArrayThresholdIndex,
+    BPlusTreeIndex,
+)
 
-CLASSES = [SemiOrderedIndex, ArraySortIndex, ArrayHeapIndex, BPlusTreeIndex]
+CLASSES = [
+    SemiOrderedIndex,
+    ArraySortIndex,
+    ArrayHeapIndex,
+    ArrayThresholdIndex,
+    BPlusTreeIndex,
+]
 every_class = pytest.mark.parametrize("make", CLASSES)
 
 
@@ -181,7 +192,7 @@ def test_subnormal_and_extreme_scores_keep_their_order():
 
 def test_the_permutation_gives_no_tie_twice():
     for seed in (0, 1, 2**63):
-        assert len(np.unique(permuted(np.arange(100_000), seed))) == 100_000
+        assert len(np.unique(permuted(np.arange(100_000), seed, 100_000))) == 100_000
 
 
 @every_class

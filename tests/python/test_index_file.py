@@ -17,9 +17,20 @@ import pytest
 from reference import assert_same
 
 from socbi import IndexFileError, SemiOrderedIndex, index_file
-from socbi.baselines import ArrayHeapIndex, ArraySortIndex, BPlusTreeIndex
+from socbi.baselines import (
+    ArrayHeapIndex,
+    ArraySortIndex,
+    ArrayThresholdIndex,
+    BPlusTreeIndex,
+)
 
-CLASSES = [SemiOrderedIndex, ArraySortIndex, ArrayHeapIndex, BPlusTreeIndex]
+CLASSES = [
+    SemiOrderedIndex,
+    ArraySortIndex,
+    ArrayHeapIndex,
+    ArrayThresholdIndex,
+    BPlusTreeIndex,
+]
 
 
 def small_index(**options):

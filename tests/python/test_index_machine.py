@@ -31,9 +31,14 @@ from socbi import (
     SemiOrderedIndex,
     UnknownIdError,
 )
-from socbi.baselines import ArrayHeapIndex, ArraySortIndex, BPlusTreeIndex
+from socbi.baselines import (
+    ArrayHeapIndex,
+    ArraySortIndex,
+    ArrayThresholdIndex,
+    BPlusTreeIndex,
+)
 
-BASELINES = [ArraySortIndex, ArrayHeapIndex, BPlusTreeIndex]
+BASELINES = [ArraySortIndex, ArrayHeapIndex, ArrayThresholdIndex, BPlusTreeIndex]
 PLAIN = {"max_examples": 24, "stateful_step_count": 40}
 LARGE = {"max_examples": 8, "stateful_step_count": 40}
 
