@@ -28,6 +28,7 @@
 #include "socbi/batch.hpp"
 #include "socbi/batch_split.hpp"
 #include "socbi/errors.hpp"
+#include "socbi/fetch_choice.hpp"
 #include "socbi/ordering.hpp"
 #include "socbi/prefetch.hpp"
 #include "socbi/score.hpp"
@@ -145,10 +146,12 @@ class BatchUpdater {
     const float delta = change(0.0F, values[0]);
     const auto apply = [&](std::size_t begin, Ids part, bool& good) {
       const Values part_values = slice(values, begin, part.size());
-      if (exact && far()) return add_exactly<true>(table_, part, delta, good);
-      if (exact) return add_exactly<false>(table_, part, delta, good);
-      if (far()) return apply_logged<true>(table_, part, part_values, change, undo + begin, good);
-      return apply_logged<false>(table_, part, part_values, change, undo + begin, good);
+      return fetch_choice_.run(part.size(), [&](bool ahead) {
+        if (exact && ahead) return add_exactly<true>(table_, part, delta, good);
+        if (exact) return add_exactly<false>(table_, part, delta, good);
+        if (ahead) return apply_logged<true>(table_, part, part_values, change, undo + begin, good);
+        return apply_logged<false>(table_, part, part_values, change, undo + begin, good);
+      });
     };
     std::size_t done = 0;
     bool good = true;
@@ -200,9 +203,6 @@ class BatchUpdater {
     }
     return announced.exact();
   }
-
-  /// Do the scores lie so far from the core that fetching them ahead pays?
-  [[nodiscard]] bool far() const noexcept { return table_.size() > tuning::kFetchAheadFrom; }
 
   [[nodiscard]] bool must_tell(bool towards) const noexcept {
     const Notice notice = ordering_.notice();
@@ -375,6 +375,7 @@ class BatchUpdater {
   std::atomic<std::uint64_t> updates_{0};
 
   // Guarded by the gate, held alone:
+  FetchChoice fetch_choice_;
   std::uint64_t looked_at_ = 0;  // updates_ when the scores were last looked at for their range
   std::unique_ptr<float[]> undo_;
   std::size_t undo_size_ = 0;

@@ -1,9 +1,9 @@
 // An allocator that asks for large pages where an array is large and read at random.
 //
 // With pages of 4 KiB every random access beyond some 10 MiB misses the table of page addresses as
-// well as the caches. Asking the system for pages of 2 MiB takes a third off a random update at 10^7
-// samples; on small arrays it changes nothing, and where the system has none to give it changes
-// nothing either.
+// well as the caches. Asking the system for pages of 2 MiB takes a third off a random update at
+// 10^7 samples; on small arrays it changes nothing, and where the system has none to give it
+// changes nothing either.
 //
 //   std::vector<float, HugePages<float>> scores(10'000'000);
 #pragma once
@@ -52,7 +52,9 @@ class HugePages {
 
  private:
   static constexpr std::align_val_t kPage{std::size_t{2} << 20};
-  static bool large(std::size_t bytes) noexcept { return bytes >= tuning::kHugePagesFrom; }
+  static bool large(std::size_t bytes) noexcept {
+    return bytes >= tuning::kHugePagesFrom;
+  }
 };
 
 }  // namespace socbi

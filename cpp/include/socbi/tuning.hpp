@@ -31,15 +31,15 @@ inline constexpr unsigned kScoresPerLineLog2 = 4;
 /// misses; at n = 10^7 prefetching lifts them from 7.9 to 5.8 ns, and 8 to 32 ahead are equal.
 inline constexpr std::size_t kAtomicFetchDistance = 16;
 
-/// Arrays from this many bytes on ask for pages of 2 MiB: below, pages of 4 KiB are all found in the
-/// second-level table, and rounding up would be felt.
+/// Arrays from this many bytes on ask for pages of 2 MiB: below, pages of 4 KiB are all found in
+/// the second-level table, and rounding up would be felt.
 inline constexpr std::size_t kHugePagesFrom = std::size_t{8} << 20;
 
-/// The plain update loop overlaps its misses by itself; fetching 64 ahead still takes a fifth to a
-/// third off at n = 10^7, and costs a third more at 10^6, where the second-level cache and TLB do
-/// the work. So it begins at 2^21 samples, 8 MiB of scores.
+/// The plain update loop overlaps its misses by itself; whether fetching this far ahead pays is
+/// learned (fetch_choice.hpp), from blocks that take some hundred ns, in one of 16 the other way.
 inline constexpr std::size_t kPlainFetchDistance = 64;
-inline constexpr std::size_t kFetchAheadFrom = std::size_t{1} << 21;
+inline constexpr std::size_t kTimedIds = 512;
+inline constexpr std::size_t kTryOtherWay = 16;
 
 /// How far ahead a node's ids are looked up when it is gone over: each costs two cache misses.
 inline constexpr std::size_t kGatherDistance = 24;
