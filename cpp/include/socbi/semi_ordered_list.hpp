@@ -30,6 +30,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -122,6 +123,9 @@ class SemiOrderedList {
     front_.put_back(keys);
     for (const Key key : keys) table_.places()[order_.id(key)] = kInFront;
   }
+
+  /// The share of the pool that is expected to change between two retrievals.
+  void expect_pace(double share) noexcept { pace_ = std::max(share, 1e-9); }
 
   // ---- filing ----------------------------------------------------------------------------------
 
@@ -359,11 +363,20 @@ class SemiOrderedList {
     return std::max(tuning::kSmallestFront, tuning::kFrontPerTaken * wanted);
   }
 
+  /// How much to list. A list for R retrievals costs a scan (A) and B for each retrieval, and of
+  /// what is listed R h / 2 is stale on average when it is met, h being the share of the pool that
+  /// changes between two: (A / R + B) / (1 - R h / 2) a retrieval, lowest where R^2 B h / 2 + R A h
+  /// = A.
   [[nodiscard]] std::size_t listed_size(std::size_t wanted) const noexcept {
     const std::size_t pool = table_.alive();
     if (growth_ == 1) return pool;
-    std::size_t listed = std::max(tuning::kListedPerTaken * wanted, pool / tuning::kListedShare);
-    listed = std::min(listed, pool / tuning::kListedShareMost);
+    const double scan = static_cast<double>(table_.size());
+    const double each = tuning::kListedInLooks * static_cast<double>(wanted);
+    const double half = scan * pace_ / 4;
+    const double retrievals = scan / (half + std::sqrt(half * half + scan * each * pace_ / 2));
+    const auto listed =
+        static_cast<std::size_t>(std::min(retrievals * static_cast<double>(wanted),
+                                          static_cast<double>(pool / tuning::kListedShareMost)));
     return std::max({listed, wanted, tuning::kListedLeast});
   }
 
@@ -480,6 +493,7 @@ class SemiOrderedList {
 
   Front front_;
   NodeTowers towers_;
+  double pace_ = tuning::kPaceUnknown;
   Key rest_lower_ = kLowestKey;  // keys from here on are unlisted; changed alone, read shared
   std::mutex inbox_mutex_;       // shared: guards the next two; alone: not needed
   std::vector<Id> inbox_;

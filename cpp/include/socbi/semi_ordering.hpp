@@ -176,10 +176,17 @@ class SemiOrdering {
     if (eager_) return prepare();
     if (listed_ && changed > pool / tuning::kDenseShare) forget();
     const bool sparse = changed <= pool / tuning::kSparseShare;
+    if (sparse) note_pace(static_cast<double>(changed) / static_cast<double>(pool));
     if (!listed_ && sparse && wanted <= pool / tuning::kListedShareMost) {
       ++rebuilds_;
       listed_ = true;  // an empty list: taking from it lists what is wanted
     }
+  }
+
+  /// A running mean of the share of the pool that changes between two retrievals.
+  void note_pace(double share) noexcept {
+    pace_ = pace_ < 0 ? share : pace_ + (share - pace_) / 4;
+    list_.expect_pace(pace_);
   }
 
   /// False if memory ran out: the list is then given up, and `out` is empty.
@@ -210,6 +217,7 @@ class SemiOrdering {
   const TotalOrder& order_;
   const bool eager_;
   SemiOrderedList list_;
+  double pace_ = -1;                     // none seen yet
   bool listed_ = false;                  // the list stands; changed alone, read shared
   std::atomic<std::size_t> updates_{0};  // since the last retrieval
   std::atomic<std::uint64_t> handovers_{0};

@@ -69,10 +69,14 @@ inline constexpr std::size_t kSmallestFront = 4096;
 /// Growth of the node capacity with rank. 4 and 16 are equally good, 64 is not.
 inline constexpr std::size_t kGrowth = 16;
 
-/// How much of the pool is listed when a list is built: the larger of 1/16 of it and 64 retrievals'
-/// worth, but no more than a quarter. One scan finds it; the rest stays unlisted and costs nothing.
-inline constexpr std::size_t kListedShare = 16;
-inline constexpr std::size_t kListedPerTaken = 64;
+/// What listing costs, in units of a look at one score by the scan (0.4 ns at 10^6): a sample
+/// listed is collected, sorted, looked up and taken for about 20 ns. SemiOrderedList::listed_size
+/// weighs the scan, which a longer list makes rarer, against what grows stale in it.
+inline constexpr double kListedInLooks = 50.0;
+
+/// Share of the pool that a retrieval is taken to change before any was seen, and the most listed:
+/// a quarter of the pool, for memory, and because a scan of all costs no more then.
+inline constexpr double kPaceUnknown = 1e-3;
 inline constexpr std::size_t kListedShareMost = 4;
 inline constexpr std::size_t kListedLeast = 1024;
 
