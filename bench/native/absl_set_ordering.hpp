@@ -33,7 +33,7 @@ class AbslSetOrdering {
   [[nodiscard]] Notice notice() const noexcept { return built_ ? Notice::kEvery : Notice::kNone; }
   [[nodiscard]] bool ready() const noexcept { return built_; }
   [[nodiscard]] bool wants_upkeep() const noexcept { return false; }
-  void count_updates(std::size_t /*count*/) noexcept {}
+  void count_updates(std::size_t /*count*/, bool /*towards*/) noexcept {}
 
   void settle(Id id, float now, Scratch& scratch) {
     if (scratch.alone) return move(id, now);

@@ -59,7 +59,7 @@ TEST_CASE("a walk finds the tied samples in order, whatever the size of its step
         while (found.size() < size) {
           const std::size_t wanted = 1 + random() % 5000;
           const std::size_t before = found.size();
-          const WalkEnd end = walk_ties(table, order, from, wanted, found);
+          const WalkEnd end = walk_ties(table, order, from, wanted, 512, found);
           REQUIRE(end.enough);
           REQUIRE(end.next > from);
           from = end.next;
@@ -81,7 +81,7 @@ TEST_CASE("a walk gives up where hardly a sample ties, and leaves nothing out th
     }
     const TotalOrder order(ties, 3, table.size());
     std::vector<Key> found;
-    const WalkEnd end = walk_ties(table, order, socbi::lowest_key(1.0F), 10'000, found);
+    const WalkEnd end = walk_ties(table, order, socbi::lowest_key(1.0F), 10'000, 512, found);
     CHECK(!end.enough);
     std::vector<Key> expected = tied_keys(table, order, socbi::lowest_key(1.0F));
     std::erase_if(expected, [&](Key key) { return key >= end.next; });
@@ -95,7 +95,7 @@ TEST_CASE("a walk from below zero goes on at plus zero, since no sample has the 
   const TotalOrder order(Ties::kId, 0, 100);
   std::vector<Key> found;
   const Key below = socbi::lowest_key(-0.0F);
-  walk_ties(table, order, below, 3, found);
+  walk_ties(table, order, below, 3, 512, found);
   CHECK(found == std::vector<Key>{order.key(0.0F, 0), order.key(0.0F, 1), order.key(0.0F, 2)});
 }
 

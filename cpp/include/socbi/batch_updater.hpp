@@ -111,9 +111,8 @@ class BatchUpdater {
     if (turn.alone() && workers == 1) {
       // What the ordering is told must be what was changed: then the ids are kept, since the caller
       // may change his under us.
-      const bool tell = must_tell(towards);
-      const Ids kept = tell ? keep(ids) : ids;
-      done = update_undoable(kept, values, change, tell, turn, announced);
+      const Ids kept = must_tell(towards) ? keep(ids) : ids;
+      done = update_undoable(kept, values, change, towards, turn, announced);
       if (done == ids.size()) return;
     } else {
       require_in_pool_by(workers, ids);
@@ -131,7 +130,7 @@ class BatchUpdater {
         update_alone(part, part_values, change, towards);
       }
       done += block;
-      finish_block(block, turn);
+      finish_block(block, towards, turn);
       if (done < ids.size()) turn.give_way();
     }
   }
@@ -139,7 +138,7 @@ class BatchUpdater {
   /// Applies the batch alone and undoes it if an id turns out bad. Stops early, with the rest
   /// checked, if others wait; returns how many were done.
   template <class Change>
-  std::size_t update_undoable(Ids ids, Values values, Change change, bool tell, Turn& turn,
+  std::size_t update_undoable(Ids ids, Values values, Change change, bool towards, Turn& turn,
                               ScoreRange::Announced& announced) {
     const bool exact = std::is_same_v<Change, Adding> && values.uniform() && is_exact(announced);
     float* const undo = exact ? nullptr : undo_log(ids.size());
@@ -174,9 +173,9 @@ class BatchUpdater {
       drop_large_room();
       throw;
     }
-    if (tell) tell_alone(done, [ids](std::size_t i) { return ids[i]; });
+    if (must_tell(towards)) tell_alone(done, [ids](std::size_t i) { return ids[i]; });
     drop_large_room();
-    finish_block(done, turn);
+    finish_block(done, towards, turn);
     if (done < ids.size()) turn.give_way();
     return done;
   }
@@ -274,9 +273,9 @@ class BatchUpdater {
     return true;
   }
 
-  void finish_block(std::size_t count, Turn& turn) {
+  void finish_block(std::size_t count, bool towards, Turn& turn) {
     updates_.fetch_add(count);
-    ordering_.count_updates(count);
+    ordering_.count_updates(count, towards);
     if (!ordering_.wants_upkeep()) return;
     turn.insist();
     ordering_.upkeep();
@@ -298,7 +297,7 @@ class BatchUpdater {
       throw ScoreOverflow(i, id);
     }
     updates_.fetch_add(ids.size());
-    ordering_.count_updates(ids.size());
+    ordering_.count_updates(ids.size(), true);
     if (must_tell(true)) tell_alone(ids.size(), [ids](std::size_t i) { return ids[i]; });
     announced.look_at({table_.scores(), table_.size()});
     drop_large_room();

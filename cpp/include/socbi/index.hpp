@@ -302,9 +302,11 @@ class BasicIndex {
   /// Files samples that have just joined the pool.
   template <class IdAt>
   void arrived(std::size_t count, IdAt id_at) {
-    ordering_.count_updates(count);
+    ordering_.count_updates(count, true);
     if (ordering_.notice() == Notice::kNone) return;
-    if (count > table_.alive() / tuning::kDenseShare) return ordering_.forget();
+    if (count > table_.alive() / (tuning::kDenseShare * tuning::kTowardsCost)) {
+      return ordering_.forget();
+    }
     updater_.tell_alone(count, id_at);
   }
 

@@ -43,9 +43,9 @@ concept Ordering = requires(T ordering, const T& fixed, typename T::Scratch& scr
   { fixed.notice() } -> std::same_as<Notice>;
   { fixed.ready() } -> std::same_as<bool>;
   { fixed.wants_upkeep() } -> std::same_as<bool>;
-  ordering.count_updates(std::size_t{});
-  ordering.settle(id, score, scratch);         // the sample is this thread's own
-  ordering.settle_shared(id, score, scratch);  // others may change it too
+  ordering.count_updates(std::size_t{}, bool{});  // how many, and whether towards the asked end
+  ordering.settle(id, score, scratch);            // the sample is this thread's own
+  ordering.settle_shared(id, score, scratch);     // others may change it too
   ordering.deliver(scratch);
   // The gate held alone.
   ordering.prepare();

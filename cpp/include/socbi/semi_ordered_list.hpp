@@ -93,6 +93,7 @@ class SemiOrderedList {
   void take(std::size_t wanted, std::vector<Key>& out) {
     empty_inbox();
     if (front_.joined() > front_.size() / 2 + tuning::kSmallestFront) refresh_front();
+    for (std::size_t i = 0; i < std::min(wanted, tuning::kPopFetchDistance); ++i) fetch_front(i);
     while (out.size() < wanted) {
       if (front_.empty() && !refill_front(wanted)) {
         if (rest_lower_ == kHighestKey) return;
@@ -102,7 +103,7 @@ class SemiOrderedList {
         if (!list_more(wanted)) return;
         continue;
       }
-      fetch_front();
+      fetch_front(tuning::kPopFetchDistance);
       const Key filed = front_.pop_lowest();
       const Id id = order_.id(filed);
       const Key now = lowest_key(table_.scores()[id]) | static_cast<std::uint32_t>(filed);
@@ -316,16 +317,16 @@ class SemiOrderedList {
       std::vector<Key> keys = gather(first);
       const std::size_t capacity = towers_.node(first).capacity;
       towers_.erase(first);
-      lay_out(std::move(keys), std::min(front_capacity(wanted), capacity));
+      lay_out(std::move(keys), std::min(front_capacity(wanted), capacity), wanted);
       if (!front_.empty()) return true;
     }
     return false;
   }
 
-  /// Asks for what the next but some pops will look up.
-  void fetch_front() const noexcept {
+  /// Asks for what the pop so many pops from now will look up.
+  void fetch_front(std::size_t distance) const noexcept {
     if (front_.run_empty()) return;
-    fetch_ahead(table_.scores() + order_.id(front_.ahead(tuning::kPopFetchDistance)));
+    fetch_ahead(table_.scores() + order_.id(front_.ahead(distance)));
   }
 
   /// Lists the best of the pool by a scan; everything else must be empty. False if nothing is left.
@@ -342,7 +343,9 @@ class SemiOrderedList {
     rest_lower_ =
         guess.tied ? collect_below(table_, order_, lowest_key(TotalOrder::score(guess.bound)), keys)
                    : collect_smallest(table_, order_, listed, keys);
-    lay_out(std::move(keys), front_capacity(wanted));
+    // What was taken before lies first.
+    if (guess.tied) patience_ = std::max(patience_, table_.size() / tuning::kPatientShare);
+    lay_out(std::move(keys), front_capacity(wanted), wanted);
     return !front_.empty() || guess.tied;
   }
 
@@ -352,7 +355,8 @@ class SemiOrderedList {
   bool walk_on(std::size_t wanted, std::vector<Key>& out) {
     if (rest_lower_ == kLowestKey || rest_lower_ >= kRemovedKey) return false;
     const std::size_t before = out.size();
-    rest_lower_ = walk_ties(table_, order_, rest_lower_, wanted - before, out).next;
+    const std::size_t patience = std::exchange(patience_, tuning::kLooksToJudge);
+    rest_lower_ = walk_ties(table_, order_, rest_lower_, wanted - before, patience, out).next;
     ++counters_.walks;
     return out.size() > before;
   }
@@ -413,9 +417,9 @@ class SemiOrderedList {
   /// Makes keys the front (which must be empty) and, if they are many, nodes before all others: cut
   /// into nodes of the largest size in {capacity * growth^k}, the first of them cut again, and so
   /// on. So a sample is looked at once a level on its way to the front.
-  void lay_out(std::vector<Key>&& keys, std::size_t capacity) {
+  void lay_out(std::vector<Key>&& keys, std::size_t capacity, std::size_t wanted) {
     std::vector<Key> buffer;
-    while (keys.size() > 2 * capacity) {
+    while (keys.size() > most_uncut(capacity, wanted)) {
       std::size_t size = capacity;
       while (growth_ > 1 && size * growth_ * 3 / 2 <= keys.size()) size *= growth_;
       const std::size_t pieces = std::max<std::size_t>(2, (keys.size() + size / 2) / size);
@@ -430,6 +434,13 @@ class SemiOrderedList {
     for (const Key key : keys) table_.places()[order_.id(key)] = kInFront;
     keys.shrink_to_fit();
     front_.refill(std::move(keys));
+  }
+
+  /// Up to so many keys are sorted as they are. What serves few retrievals is soon taken, so
+  /// cutting it first is work for nothing; what serves many would be stale before it is.
+  [[nodiscard]] std::size_t most_uncut(std::size_t capacity, std::size_t wanted) const noexcept {
+    const bool free = capacity_ == 0 && growth_ > 1;
+    return std::max(2 * capacity, free ? tuning::kUncutPerTaken * wanted : 0);
   }
 
   static Key lowest(std::span<const Key> keys) {
@@ -494,6 +505,7 @@ class SemiOrderedList {
   Front front_;
   NodeTowers towers_;
   double pace_ = tuning::kPaceUnknown;
+  std::size_t patience_ = tuning::kLooksToJudge;  // of the next walk
   Key rest_lower_ = kLowestKey;  // keys from here on are unlisted; changed alone, read shared
   std::mutex inbox_mutex_;       // shared: guards the next two; alone: not needed
   std::vector<Id> inbox_;

@@ -4,10 +4,11 @@
 // An *ordering* is what index.hpp drives: it is told of updates as far as it asks to be, and it
 // takes out the best. This one holds a SemiOrderedList and decides at each retrieval:
 //
-//   more than one sample in 8 changed since the last retrieval -> no list: scan the scores
-//   fewer than one in 16                                       -> list (built by the first scan)
-//   in between                                                 -> as it was
+//   more than half of the pool changed since the last retrieval -> no list: scan the scores
+//   less than a third                                           -> list (built by the first scan)
+//   in between                                                  -> as it was
 //
+// where a change towards the asked end counts for eight, since the list must be told of it.
 // With `refile = eager` (the paper's behaviour) the list always stands and every update moves its
 // sample at once; with `refile = lazy` only an update towards the asked end is noticed.
 //
@@ -49,7 +50,10 @@ class SemiOrdering {
   /// Eager filing needs the list before the first update; lazy filing needs nothing.
   [[nodiscard]] bool ready() const noexcept { return !eager_ || listed_ || table_.alive() == 0; }
 
-  void count_updates(std::size_t count) noexcept { updates_.fetch_add(count); }
+  void count_updates(std::size_t count, bool towards) noexcept {
+    updates_.fetch_add(count);
+    if (towards) towards_.fetch_add(count);
+  }
 
   /// After the score of a sample that no other thread touches became `now`.
   void settle(Id id, float now, Scratch& scratch) noexcept {
@@ -110,6 +114,7 @@ class SemiOrdering {
     if (listed_) list_.clear();
     listed_ = false;
     updates_.store(table_.size());
+    towards_.store(0);
   }
 
   /// The `wanted` best, ascending. If memory runs out, std::bad_alloc and nothing has changed.
@@ -119,6 +124,7 @@ class SemiOrdering {
     out.reserve(wanted);
     decide(wanted);
     updates_.store(0);
+    towards_.store(0);
     const bool small = wanted <= table_.alive() / tuning::kListedShareMost;
     if (!listed_ || !small || !take_listed(wanted, remove, out)) {
       ++scans_;
@@ -171,11 +177,12 @@ class SemiOrdering {
   /// List or scan, for this retrieval and the updates after it.
   void decide(std::size_t wanted) noexcept {
     if (list_.broken()) forget();
-    const std::size_t changed = updates_.load();
-    const std::size_t pool = table_.alive();
     if (eager_) return prepare();
-    if (listed_ && changed > pool / tuning::kDenseShare) forget();
-    const bool sparse = changed <= pool / tuning::kSparseShare;
+    const std::size_t changed = updates_.load();
+    const std::size_t cost = changed + towards_.load() * (tuning::kTowardsCost - 1);
+    const std::size_t pool = table_.alive();
+    if (listed_ && cost > pool / tuning::kDenseShare) forget();
+    const bool sparse = cost <= pool / tuning::kSparseShare;
     if (sparse) note_pace(static_cast<double>(changed) / static_cast<double>(pool));
     if (!listed_ && sparse && wanted <= pool / tuning::kListedShareMost) {
       ++rebuilds_;
@@ -220,6 +227,7 @@ class SemiOrdering {
   double pace_ = -1;                     // none seen yet
   bool listed_ = false;                  // the list stands; changed alone, read shared
   std::atomic<std::size_t> updates_{0};  // since the last retrieval
+  std::atomic<std::size_t> towards_{0};  // those of them that may have moved towards the asked end
   std::atomic<std::uint64_t> handovers_{0};
   std::uint64_t scans_ = 0;
   std::uint64_t rebuilds_ = 0;

@@ -6,7 +6,7 @@
 // listed, hit or removed meanwhile, so it pays while a fair share of those looks finds a sample.
 //
 //   std::vector<Key> keys;
-//   const WalkEnd end = walk_ties(table, order, lowest_key(0.0f), 128, keys);
+//   const WalkEnd end = walk_ties(table, order, lowest_key(0.0f), 128, 512, keys);
 //   // keys: the 128 lowest of score 0, ascending; end.next: where to go on
 #pragma once
 
@@ -51,10 +51,10 @@ struct TieBlock {
 }  // namespace detail
 
 /// Appends the keys of samples that have the score of `from` and lie from there on, ascending,
-/// until `wanted` are appended. Gives up where fewer than one look in `tuning::kLooksAHit` finds a
-/// sample. `from` is below kRemovedKey.
+/// until `wanted` are appended. Gives up where after `patience` looks fewer than one in
+/// `tuning::kLooksAHit` has found a sample. `from` is below kRemovedKey.
 inline WalkEnd walk_ties(const ScoreTable& table, const TotalOrder& order, Key from,
-                         std::size_t wanted, std::vector<Key>& out) {
+                         std::size_t wanted, std::size_t patience, std::vector<Key>& out) {
   const float score = TotalOrder::score(from) + 0.0F;  // no sample has the score -0.0
   const Key base = lowest_key(score);
   const Key past = base + (Key{1} << 32);
@@ -68,7 +68,7 @@ inline WalkEnd walk_ties(const ScoreTable& table, const TotalOrder& order, Key f
   for (unsigned turn = 0; out.size() < target; turn ^= 1U) {
     const detail::TieBlock& now = blocks[turn];
     if (now.count == 0) return {past, true};
-    if (looks > tuning::kLooksToJudge && hits * tuning::kLooksAHit < looks) {
+    if (looks > patience && hits * tuning::kLooksAHit < looks) {
       return {base | now.begin, false};
     }
     blocks[turn ^ 1U].fetch(table, order, now.begin + now.count);

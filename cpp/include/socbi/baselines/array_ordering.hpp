@@ -31,7 +31,7 @@ class ArrayOrdering {
   [[nodiscard]] Notice notice() const noexcept { return Notice::kNone; }
   [[nodiscard]] bool ready() const noexcept { return true; }
   [[nodiscard]] bool wants_upkeep() const noexcept { return false; }
-  void count_updates(std::size_t /*count*/) noexcept {}
+  void count_updates(std::size_t /*count*/, bool /*towards*/) noexcept {}
   void settle(Id /*id*/, float /*now*/, Scratch& /*scratch*/) noexcept {}
   void settle_shared(Id /*id*/, float /*now*/, Scratch& /*scratch*/) noexcept {}
   void deliver(Scratch& /*scratch*/) noexcept {}

@@ -34,7 +34,7 @@ class BPlusTreeOrdering {
   [[nodiscard]] Notice notice() const noexcept { return built_ ? Notice::kEvery : Notice::kNone; }
   [[nodiscard]] bool ready() const noexcept { return built_; }
   [[nodiscard]] bool wants_upkeep() const noexcept { return broken_.load(); }
-  void count_updates(std::size_t /*count*/) noexcept {}
+  void count_updates(std::size_t /*count*/, bool /*towards*/) noexcept {}
 
   void settle(Id id, float now, Scratch& scratch) noexcept {
     if (scratch.alone) {
