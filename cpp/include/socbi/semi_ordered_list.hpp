@@ -196,15 +196,16 @@ class SemiOrderedList {
   // ---- upkeep ----------------------------------------------------------------------------------
 
   /// (shared) Is a node over its capacity, or has so much been filed anew that the ids left behind
-  /// may be a quarter of the pool?
+  /// may be one in kSweepShare of the pool?
   [[nodiscard]] bool wants_upkeep() const noexcept {
-    return wants_upkeep_.load() || appended_.load() > table_.alive() / 4 + tuning::kListedLeast;
+    return wants_upkeep_.load() ||
+           appended_.load() > table_.alive() / tuning::kSweepShare + tuning::kListedLeast;
   }
 
   /// Drops what was left behind, splits nodes that are too full, merges nodes that are too empty:
   /// in the nodes that were seen over their capacity, or everywhere if it is time.
   void keep_up() {
-    if (appended_.load() > table_.alive() / 4 + tuning::kListedLeast) {
+    if (appended_.load() > table_.alive() / tuning::kSweepShare + tuning::kListedLeast) {
       for (Place place = towers_.first(); place != NodeTowers::kNone;
            place = towers_.after(place)) {
         tidy(place);

@@ -61,6 +61,10 @@ inline constexpr int kRedoLimit = 16;
 /// is cleaned or split within the L1 cache, and 10^7 samples make 40,000 nodes, 16 tower steps.
 inline constexpr std::size_t kUniformCapacity = 256;
 
+/// What left ids behind in nodes may be one in so many of the pool before all nodes are swept: 8
+/// keeps the uniform list within 14 bytes a sample.
+inline constexpr std::size_t kSweepShare = 8;
+
 /// Capacity of the first node when it grows with rank, per sample asked for and at the least; and
 /// how many keys per sample asked for are sorted at once. Sorting costs 6 ns a key; cutting first
 /// 18 ns more, since each sample is looked up again, but spares sorting what grows stale. At 10^6
