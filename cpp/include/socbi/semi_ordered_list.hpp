@@ -375,13 +375,13 @@ class SemiOrderedList {
   [[nodiscard]] std::size_t listed_size(std::size_t wanted) const noexcept {
     const std::size_t pool = table_.alive();
     if (growth_ == 1) return pool;
-    const double scan = static_cast<double>(table_.size());
+    const auto scan = static_cast<double>(table_.size());
     const double each = tuning::kListedInLooks * static_cast<double>(wanted);
     const double half = scan * pace_ / 4;
     const double retrievals = scan / (half + std::sqrt(half * half + scan * each * pace_ / 2));
     const auto listed =
         static_cast<std::size_t>(std::min(retrievals * static_cast<double>(wanted),
-                                          static_cast<double>(pool / tuning::kListedShareMost)));
+                                          static_cast<double>(pool) / tuning::kListedShareMost));
     return std::max({listed, wanted, tuning::kListedLeast});
   }
 
