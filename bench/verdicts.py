@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bench.results import Record
 
 OURS = "SemiOrderedIndex"
+INEXACT = "bucket queue"  # counts alone, and any of the equal ones: it promises less
 CELL = ("samples", "updates", "taken", "kind", "hits", "threads")
 
 
@@ -37,12 +38,12 @@ def by_cell(records: list[Record], what: str = "round") -> dict[tuple[object, ..
     return dict(cells)
 
 
-def verdicts(records: list[Record]) -> list[Verdict]:
-    """Of every cell that has an opponent, the worst first."""
+def verdicts(records: list[Record], without: str = "") -> list[Verdict]:
+    """Of every cell that has an opponent, the worst first; one opponent may be left out."""
     found = []
     for cell in by_cell(records).values():
         ours = [record for record in cell if record["index"] == OURS]
-        others = [record for record in cell if record["index"] != OURS]
+        others = [record for record in cell if record["index"] not in (OURS, without)]
         if ours and others:
             found.append(Verdict(ours[0], min(others, key=lambda one: one["round_us"])))
     return sorted(found, key=lambda one: one.ratio)

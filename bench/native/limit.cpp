@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "socbi/baselines/concurrent_btree.hpp"
+#include "socbi/huge_pages.hpp"
 #include "socbi/index.hpp"
 #ifdef SOCBI_HAS_ABSL
 #include <absl/container/btree_set.h>
@@ -94,7 +95,7 @@ Batch random_batch(const socbi::SemiOrderedIndex& index, std::size_t count, bool
   for (std::size_t i = 0; i < ids.size(); ++i) scores[ids[i]] += values[i];
 }
 
-/// limit(1) on plain scores.
+/// limit(1) on plain scores, which ask for large pages as the index does.
 class BareLoop {
  public:
   explicit BareLoop(std::size_t samples) : scores_(samples) {}
@@ -110,7 +111,7 @@ class BareLoop {
   }
 
  private:
-  std::vector<float> scores_;
+  std::vector<float, socbi::HugePages<float>> scores_;
 };
 
 /// limit(T) for T > 1 on atomic scores, integers for counts: threads that wait for the start are

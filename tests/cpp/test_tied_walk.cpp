@@ -105,19 +105,20 @@ void drive_counts(socbi::IndexOptions options, std::size_t size, std::uint32_t s
   socbi::SemiOrderedIndex index(size, options);
   socbi::testing::ReferenceIndex reference(size, options);
   const auto draw = [&] { return static_cast<std::int64_t>(random() % reference.capacity()); };
-  for (int round = 0; round < 25; ++round) {
+  for (int round = 0; round < 16; ++round) {
     CAPTURE(round);
     std::vector<std::int64_t> ids;
     for (std::size_t i = 0; i < size / 100; ++i) {
       const std::int64_t id = draw();
       if (reference.contains(id)) ids.push_back(id);
     }
-    // Mostly hits; sometimes scores fall, below zero too, so that there is something before the
+    // Mostly hits, away from the asked end; sometimes towards it, so that something is before the
     // tie.
-    const float delta = round % 5 == 4 ? (round % 2 == 0 ? -1.0F : -0.5F) : 1.0F;
+    const float hit = options.order == socbi::Asked::kSmallest ? 1.0F : -1.0F;
+    const float delta = round % 5 == 4 ? (round % 2 == 0 ? -hit : -hit / 2) : hit;
     index.add(ids, socbi::Values(delta));
     reference.add(ids, socbi::Values(delta));
-    if (round == 12) {  // beyond 65,536, to another permutation
+    if (round == 8) {  // beyond 65,536, to another permutation
       const std::vector<float> fresh(40'000, 0.0F);
       REQUIRE(index.insert(fresh) == reference.insert(fresh));
     }
@@ -144,13 +145,11 @@ void drive_counts(socbi::IndexOptions options, std::size_t size, std::uint32_t s
 TEST_CASE("an index whose pool ties gives what a sort of the pool gives") {
   for (const Ties ties : {Ties::kRandom, Ties::kId}) {
     for (const socbi::Asked asked : {socbi::Asked::kSmallest, socbi::Asked::kLargest}) {
-      for (const std::size_t size : {50'000UL, 66'000UL}) {
-        socbi::IndexOptions options;
-        options.ties = ties;
-        options.order = asked;
-        options.seed = size;
-        drive_counts(options, size, static_cast<std::uint32_t>(size));
-      }
+      socbi::IndexOptions options;
+      options.ties = ties;
+      options.order = asked;
+      options.seed = 3;
+      drive_counts(options, asked == socbi::Asked::kSmallest ? 50'000 : 66'000, 17);
     }
   }
 }
