@@ -6,7 +6,7 @@
 // clang-format off
 //     front        node         node         node           unlisted
 //     sorted run   unsorted     unsorted     unsorted       (no ids stored)
-//   [ 512        | 512        | 8,192      | 8,192  ....  | the rest of the pool ]
+//   [ 16,384     | 16,384     | 262,144    | 262,144 .... | the rest of the pool ]
 //   0            lower        lower        lower          rest bound          +inf
 // clang-format on
 //
@@ -15,8 +15,8 @@
 // - *Nodes* hold ids and a lower bound; skip towers find the node of a key. Capacity is uniform
 //   (growth 1, the paper's) or grows with rank.
 // - What lies behind the last node is *unlisted*: all of it has keys from the rest bound on, and it
-//   is found again by one scan of the scores when the nodes run out. With growth 1 nothing is
-//   unlisted.
+//   is found again when the nodes run out: by a walk along the ties where most of the pool has one
+//   score, else by one scan of the scores. With growth 1 nothing is unlisted.
 // - The *inbox* holds ids whose score moved towards the asked end, until the next retrieval.
 //
 // Filing is by lower bound only: a sample whose score moved away from the asked end stays where it
