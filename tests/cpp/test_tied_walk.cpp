@@ -77,7 +77,7 @@ TEST_CASE("a walk gives up where hardly a sample ties, and leaves nothing out th
   for (const Ties ties : {Ties::kRandom, Ties::kId}) {
     ScoreTable table(70'000);
     for (std::size_t i = 0; i < table.size(); ++i) {
-      table.scores()[i] = random() % 20 == 0 ? 1.0F : 2.0F;
+      table.scores()[i] = random() % 100 == 0 ? 1.0F : 2.0F;
     }
     const TotalOrder order(ties, 3, table.size());
     std::vector<Key> found;

@@ -148,11 +148,11 @@ inline Guess guess_bound(const ScoreTable& table, const TotalOrder& order, std::
   const float score = TotalOrder::score(*nth);
   const auto tied = static_cast<std::size_t>(std::count_if(
       drawn.begin(), drawn.end(), [&](Key key) { return TotalOrder::score(key) == score; }));
-  // A walk looks at a tie-break for each id there is room for; a fourth more, lest it give up soon.
+  // A walk looks at a tie-break for each id there is room for.
   const double hits_a_look = static_cast<double>(tied) / tuning::kThresholdSamples *
                              static_cast<double>(table.size()) /
                              static_cast<double>(order.tie_end());
-  return {*nth, hits_a_look * tuning::kLooksAHit > 1.25};
+  return {*nth, hits_a_look > tuning::kHitsToBegin};
 }
 
 }  // namespace detail

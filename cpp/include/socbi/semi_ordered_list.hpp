@@ -344,6 +344,7 @@ class SemiOrderedList {
     rest_lower_ =
         guess.tied ? collect_below(table_, order_, lowest_key(TotalOrder::score(guess.bound)), keys)
                    : collect_smallest(table_, order_, listed, keys);
+    walk_pays_ = true;
     // What was taken before lies first.
     if (guess.tied) patience_ = std::max(patience_, table_.size() / tuning::kPatientShare);
     lay_out(std::move(keys), front_capacity(wanted), wanted);
@@ -354,10 +355,12 @@ class SemiOrderedList {
   /// all; the front and the nodes must be empty. False if there are none, or too few for a walk to
   /// pay.
   bool walk_on(std::size_t wanted, std::vector<Key>& out) {
-    if (rest_lower_ == kLowestKey || rest_lower_ >= kRemovedKey) return false;
+    if (!walk_pays_ || rest_lower_ == kLowestKey || rest_lower_ >= kRemovedKey) return false;
     const std::size_t before = out.size();
     const std::size_t patience = std::exchange(patience_, tuning::kLooksToJudge);
-    rest_lower_ = walk_ties(table_, order_, rest_lower_, wanted - before, patience, out).next;
+    const WalkEnd end = walk_ties(table_, order_, rest_lower_, wanted - before, patience, out);
+    rest_lower_ = end.next;
+    walk_pays_ = end.enough;
     ++counters_.walks;
     return out.size() > before;
   }
@@ -507,6 +510,7 @@ class SemiOrderedList {
   NodeTowers towers_;
   double pace_ = tuning::kPaceUnknown;
   std::size_t patience_ = tuning::kLooksToJudge;  // of the next walk
+  bool walk_pays_ = true;                         // no walk has given up since the last listing
   Key rest_lower_ = kLowestKey;  // keys from here on are unlisted; changed alone, read shared
   std::mutex inbox_mutex_;       // shared: guards the next two; alone: not needed
   std::vector<Id> inbox_;
