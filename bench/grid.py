@@ -10,7 +10,7 @@ thread and two; counts and real amounts. For 128 taken on one thread also: score
 ways, and counts that hit a few hubs. Contenders without threads of their own run in the cells of
 two threads as they are.
 
-``--samples`` runs a part of the grid, into a file of its own; ``--quick`` a few cells as a trial.
+``--samples`` and ``--shares`` run a part of the grid, into a file of its own; ``--quick`` a few cells as a trial.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ RUNS = 3
 
 def main() -> int:
     arguments = parse()
-    cells = grid(arguments.samples, SHARES[1::3] if arguments.quick else SHARES, arguments.seed)
+    cells = grid(arguments.samples, arguments.shares, arguments.seed)
     records = measure(cells, arguments.budget)
     found = verdicts(records)
     print("\n".join([*map(verdict_line, found), summary(found)]))
@@ -55,21 +55,25 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--samples", type=int, nargs="+", default=list(SAMPLES), metavar="N")
+    parser.add_argument("--shares", type=float, nargs="+", default=list(SHARES), metavar="U",
+                        help="updates a round, as shares of the samples")  # fmt: skip
     parser.add_argument("--budget", type=float, default=0.25, metavar="SECONDS",
                         help="clock time a contender and run in a cell")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="10^5 samples, two shares; a trial")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.samples = [10**5]
+        arguments.shares = SHARES[1::3]
     return arguments
 
 
 def file_name(arguments: argparse.Namespace) -> str:
     if arguments.quick:
         return "grid-quick"
-    if sorted(arguments.samples) == sorted(SAMPLES):
-        return "grid"
-    return "-".join(["grid", *map(str, sorted(arguments.samples))])
+    sizes, shares = sorted(arguments.samples), sorted(arguments.shares)
+    parts = [] if sizes == sorted(SAMPLES) else [str(size) for size in sizes]
+    parts += [] if shares == sorted(SHARES) else [f"{share:g}" for share in shares]
+    return "-".join(["grid", *parts])
 
 
 def grid(sizes: Sequence[int], shares: Sequence[float], seed: int) -> list[Workload]:

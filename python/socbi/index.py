@@ -165,8 +165,8 @@ class PoolIndex:
         """Return the ids and scores of the ``n`` best, best first; of all if fewer are left.
 
         Every update that returned before this call is counted. Costs what is retrieved, some
-        20 ns a sample; where more than one sample in eight changed since the last retrieval, one
-        pass over the scores.
+        20 ns a sample; where more than half of the pool changed since the last retrieval (or a
+        sixteenth towards the asked end), one pass over the scores.
 
         Examples
         --------

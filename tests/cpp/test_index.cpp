@@ -612,6 +612,17 @@ TEST_CASE("sizes beyond any pool are as good as large ones") {
   }
 }
 
+TEST_CASE("set_all passes over what is not finite and still watches for overflow") {
+  SemiOrderedIndex index(3, options_of(Refile::kLazy, 0, 0));
+  static_cast<void>(index.pop(1));
+  index.set_all(index.scores());  // NaN for the one that is gone
+  const std::int64_t left = index.ids()[0];
+  index.add(Batch{left}, Values(std::numeric_limits<float>::max()));
+  CHECK_THROWS_AS(index.add(Batch{left}, Values(std::numeric_limits<float>::max())),
+                  socbi::ScoreOverflow);
+  CHECK(index.top(2).scores == std::vector<float>{0.0F, std::numeric_limits<float>::max()});
+}
+
 TEST_CASE("a list that is given up gives its memory back") {
   Scores apart(100'000);  // where scores tie there is nothing to list
   std::iota(apart.begin(), apart.end(), 0.0F);

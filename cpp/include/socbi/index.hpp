@@ -32,6 +32,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -86,12 +87,10 @@ class BasicIndex {
   /// `size` samples of score 0.
   BasicIndex(std::size_t size, const IndexOptions& options)
       : options_(resolved(options)),
-        order_(options_.ties, options_.seed, size),
-        table_(checked_size(size)),
+        order_(options_.ties, options_.seed, checked_size(size)),
+        table_(size),
         ordering_(table_, order_, ordering_options()),
-        updater_(gate_, table_, ordering_, sign(), options_.threads, options_.cores) {
-    ordering_.forget();
-  }
+        updater_(gate_, table_, ordering_, sign(), options_.threads, options_.cores) {}
 
   /// One sample a score. Scores are finite, or NaN for an id that is not in the pool.
   BasicIndex(std::span<const float> scores, const IndexOptions& options)
@@ -118,7 +117,9 @@ class BasicIndex {
   /// Replaces all scores (as many as samples ever seen; those of removed ids are passed over).
   void set_all(std::span<const float> scores) {
     const ValueFacts facts = ValueFacts::of(scores);
-    const ScoreRange::Announced announced(updater_.range(), facts.largest, facts.whole);
+    // What is not finite is passed over below, and must not spoil the bound.
+    const double largest = facts.finite ? facts.largest : std::numeric_limits<float>::max();
+    const ScoreRange::Announced announced(updater_.range(), largest, facts.whole);
     const Alone alone(gate_);
     if (scores.size() != table_.size()) {
       throw std::invalid_argument("set_all needs one score for each of the " +
@@ -290,6 +291,7 @@ class BasicIndex {
     best.ids.resize(count);
     best.scores.resize(count);
     ordering_.take(count, remove, keys);
+    assert(keys.size() == count);
     for (std::size_t i = 0; i < count; ++i) {
       const Id id = order_.id(keys[i]);
       best.ids[i] = id;

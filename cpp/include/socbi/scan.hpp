@@ -148,10 +148,11 @@ inline Guess guess_bound(const ScoreTable& table, const TotalOrder& order, std::
   const float score = TotalOrder::score(*nth);
   const auto tied = static_cast<std::size_t>(std::count_if(
       drawn.begin(), drawn.end(), [&](Key key) { return TotalOrder::score(key) == score; }));
-  // A walk looks at a tie-break for each id there is room for.
+  // A walk looks at a tie-break for each id there is room for; where ties are ids, at each id.
+  const double looks =
+      static_cast<double>(order.ties() == Ties::kId ? table.size() : order.tie_end());
   const double hits_a_look = static_cast<double>(tied) / tuning::kThresholdSamples *
-                             static_cast<double>(table.size()) /
-                             static_cast<double>(order.tie_end());
+                             static_cast<double>(table.size()) / looks;
   return {*nth, hits_a_look > tuning::kHitsToBegin};
 }
 

@@ -56,7 +56,7 @@ struct ListCounters {
   std::uint64_t refiled = 0;   ///< samples filed anew when retrieval met them, or from the inbox
   std::uint64_t dropped = 0;   ///< ids met where their sample no longer belongs
   std::uint64_t listings = 0;  ///< scans that listed a part of the pool
-  std::uint64_t walks = 0;     ///< fronts found by walking along the ties
+  std::uint64_t walks = 0;     ///< walks along the ties that were begun or gone on with
   std::uint64_t splits = 0;
   std::uint64_t merges = 0;
 };
@@ -336,19 +336,22 @@ class SemiOrderedList {
     appended_.store(0);
     const std::size_t listed = listed_size(wanted);
     // Where most of the pool ties, list only what lies below: the walk does the rest. Not once a
-    // list stood, since then a walk has given up.
+    // list stood, since then a walk has given up or come to the end of its score.
     const bool fresh = rest_lower_ == kLowestKey && growth_ != 1;
-    const detail::Guess guess =
-        fresh ? detail::guess_bound(table_, order_, listed) : detail::Guess{};
+    const detail::Guess guess = fresh && listed < table_.alive() / 2
+                                    ? detail::guess_bound(table_, order_, listed)
+                                    : detail::Guess{};
     std::vector<Key> keys;
     rest_lower_ =
         guess.tied ? collect_below(table_, order_, lowest_key(TotalOrder::score(guess.bound)), keys)
                    : collect_smallest(table_, order_, listed, keys);
     walk_pays_ = true;
     // What was taken before lies first.
-    if (guess.tied) patience_ = std::max(patience_, table_.size() / tuning::kPatientShare);
+    patience_ = guess.tied ? std::max(tuning::kLooksToJudge, table_.size() / tuning::kPatientShare)
+                           : tuning::kLooksToJudge;
+    const bool any = !keys.empty() || guess.tied;
     lay_out(std::move(keys), front_capacity(wanted), wanted);
-    return !front_.empty() || guess.tied;
+    return any;
   }
 
   /// Appends to `out` the next of the samples that tie where the unlisted begin, up to `wanted` in
@@ -380,7 +383,7 @@ class SemiOrderedList {
     if (growth_ == 1) return pool;
     const auto scan = static_cast<double>(table_.size());
     const double each = tuning::kListedInLooks * static_cast<double>(wanted);
-    const double half = scan * pace_ / 4;
+    const double half = scan * pace_ / 2;
     const double retrievals = scan / (half + std::sqrt(half * half + scan * each * pace_ / 2));
     const auto listed =
         static_cast<std::size_t>(std::min(retrievals * static_cast<double>(wanted),
