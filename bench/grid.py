@@ -10,7 +10,8 @@ thread and two; counts and real amounts. For 128 taken on one thread also: score
 ways, and counts that hit a few hubs. Contenders without threads of their own run in the cells of
 two threads as they are.
 
-``--samples`` and ``--shares`` run a part of the grid, into a file of its own; ``--quick`` a few cells as a trial.
+``--samples`` and ``--shares`` run a part of the grid, into a file of its own; ``--quick`` runs a
+few cells as a trial.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which result files belong together? All that were measured on machines of as many cores.
 
-A run of a part of the grid (``bench.grid --samples``) replaces those cells of older files.
+A run of a part of the grid (``bench.grid --samples --shares``) replaces those cells of older files.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bench import results
 from bench.results import Record
 from bench.verdicts import by_cell
 
-NAME = re.compile(r"(limit|grid|replay)(?:-[0-9-]+)?-([0-9]+)cores\.json")
+NAME = re.compile(r"(limit|grid|replay)(?:-[0-9.e-]+)?-([0-9]+)cores\.json")
 
 
 @dataclass
