@@ -149,7 +149,7 @@ inline Guess guess_bound(const ScoreTable& table, const TotalOrder& order, std::
   const auto tied = static_cast<std::size_t>(std::count_if(
       drawn.begin(), drawn.end(), [&](Key key) { return TotalOrder::score(key) == score; }));
   // A walk looks at a tie-break for each id there is room for; where ties are ids, at each id.
-  const double looks =
+  const auto looks =
       static_cast<double>(order.ties() == Ties::kId ? table.size() : order.tie_end());
   const double hits_a_look = static_cast<double>(tied) / tuning::kThresholdSamples *
                              static_cast<double>(table.size()) / looks;
