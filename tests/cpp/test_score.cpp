@@ -1,4 +1,4 @@
-// The total order: floats as integers, and the tie-break as a permutation of all 32-bit numbers.
+// The total order: floats as integers, and the tie-break as a permutation.
 
 #include <doctest/doctest.h>
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from every_index import CLASSES
 from reference import ReferenceIndex, assert_same
 
 from socbi import (
@@ -12,20 +13,8 @@ from socbi import (
     SemiOrderedIndex,
     UnknownIdError,
 )
-from socbi.baselines import (
-    ArrayHeapIndex,
-    ArraySortIndex,
-    ArrayThresholdIndex,
-    BPlusTreeIndex,
-)
+from socbi.baselines import BPlusTreeIndex
 
-CLASSES = [
-    SemiOrderedIndex,
-    ArraySortIndex,
-    ArrayHeapIndex,
-    ArrayThresholdIndex,
-    BPlusTreeIndex,
-]
 SCORES = np.arange(40, dtype=np.float32) % 7
 REMOVED = [3, 17, 39]
 ID_CALLS = ["add", "set", "remove", "restore", "scores"]

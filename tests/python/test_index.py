@@ -2,23 +2,12 @@
 
 import numpy as np
 import pytest
+from every_index import CLASSES
 from reference import ReferenceIndex, assert_same, permuted
 
 from socbi import SemiOrderedIndex, UnknownIdError
-from socbi.baselines import (
-    ArrayHeapIndex,
-    ArraySortIndex,
-    ArrayThresholdIndex,
-    BPlusTreeIndex,
-)
+from socbi.baselines import ArrayHeapIndex
 
-CLASSES = [
-    SemiOrderedIndex,
-    ArraySortIndex,
-    ArrayHeapIndex,
-    ArrayThresholdIndex,
-    BPlusTreeIndex,
-]
 every_class = pytest.mark.parametrize("make", CLASSES)
 
 

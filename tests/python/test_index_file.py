@@ -14,23 +14,10 @@ import zlib
 
 import numpy as np
 import pytest
+from every_index import CLASSES
 from reference import assert_same
 
 from socbi import IndexFileError, SemiOrderedIndex, index_file
-from socbi.baselines import (
-    ArrayHeapIndex,
-    ArraySortIndex,
-    ArrayThresholdIndex,
-    BPlusTreeIndex,
-)
-
-CLASSES = [
-    SemiOrderedIndex,
-    ArraySortIndex,
-    ArrayHeapIndex,
-    ArrayThresholdIndex,
-    BPlusTreeIndex,
-]
 
 
 def small_index(**options):

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from every_index import BASELINES
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -31,14 +32,7 @@ from socbi import (
     SemiOrderedIndex,
     UnknownIdError,
 )
-from socbi.baselines import (
-    ArrayHeapIndex,
-    ArraySortIndex,
-    ArrayThresholdIndex,
-    BPlusTreeIndex,
-)
 
-BASELINES = [ArraySortIndex, ArrayHeapIndex, ArrayThresholdIndex, BPlusTreeIndex]
 PLAIN = {"max_examples": 24, "stateful_step_count": 40}
 LARGE = {"max_examples": 8, "stateful_step_count": 40}
 
