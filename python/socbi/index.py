@@ -121,8 +121,8 @@ class PoolIndex:
     def insert(self, scores: npt.ArrayLike) -> IdArray:
         """Append samples and return their ids, which run on from the largest given out.
 
-        O(1) a sample. With ``ties="random"`` a pool that grows beyond a power of two (from 65,536 on)
-        orders equal scores anew.
+        O(1) a sample. With ``ties="random"`` a pool that grows beyond a power of two (from
+        65,536 on) orders equal scores anew.
 
         Examples
         --------
