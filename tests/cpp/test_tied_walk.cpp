@@ -154,4 +154,19 @@ TEST_CASE("an index whose pool ties gives what a sort of the pool gives") {
   }
 }
 
+TEST_CASE("a list does not outlive the permutation its keys were made with") {
+  // A handful of samples takes the pool beyond a power of two: too few to give the list up for.
+  std::mt19937 random(9);
+  std::vector<float> scores(65'530);
+  for (float& score : scores) score = static_cast<float>(random() % 1000);
+  socbi::SemiOrderedIndex index(scores, {});
+  socbi::testing::ReferenceIndex reference(scores, {});
+  static_cast<void>(index.top(100));  // lists
+  const std::vector<float> more(10, 0.5F);
+  index.insert(more);
+  reference.insert(more);
+  REQUIRE(index.check() == "");
+  REQUIRE(index.top(500).ids == reference.top(500).ids);
+}
+
 }  // namespace
