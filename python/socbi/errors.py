@@ -8,7 +8,8 @@
     ├── UnknownIdError      (KeyError)     an id that no sample has
     │   └── RemovedIdError                 an id whose sample was removed or popped
     ├── RankError           (IndexError)   a rank beyond the samples that are left
-    └── IndexFileError      (ValueError)   a file that cannot be read as a saved index
+    ├── IndexFileError      (ValueError)   a file that cannot be read as a saved index
+    └── MissingExtraError   (ImportError)  a package that only some calls need is not installed
 
 Every message says what was given, what was expected, and the way out. A call that raises has
 changed nothing.
@@ -18,6 +19,7 @@ __all__ = [
     "IndexFileError",
     "InvalidInputError",
     "InvalidTypeError",
+    "MissingExtraError",
     "RankError",
     "RemovedIdError",
     "SocbiError",
@@ -55,3 +57,7 @@ class RankError(SocbiError, IndexError):
 
 class IndexFileError(SocbiError, ValueError):
     """A file that cannot be read as a saved index."""
+
+
+class MissingExtraError(SocbiError, ImportError):
+    """A package that only some calls need is not installed; the message has the pip command."""

@@ -1,0 +1,259 @@
+"""Exact nearest neighbours in bounded memory: blocks of products, then a selection.
+
+For a block of queries the rows pass by in blocks. What may still be among the k nearest, judged by
+the float32 similarity less its possible error (`Metric.slack`), becomes a candidate; when there are
+too many, all but the best k and those within the error go. In the end the distances of the few that
+are left are computed in float64, rounded to float32, and decide. So the answer is that of a full
+comparison in float64, equal distances in the order of the rows, whatever the blocks and threads
+were; and the time is little more than that of the products alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from socbi.neighbors.cores import one_blas_thread
+from socbi.neighbors.metrics import FloatArray, Metric
+from socbi.neighbors.products import NumpyProducts, Passing, Products, ProductsMaker
+from socbi.neighbors.progress import Steps
+from socbi.neighbors.vector_rows import RowSource
+from socbi.types import IdArray
+
+__all__ = ["Task", "nearest_rows", "steps_in"]
+
+Span = tuple[int, int]
+
+# Below so many products the threads cost more than they save.
+FEW_PRODUCTS = 2**24
+# Candidates kept for each of the k asked for, before all but the best go: more cost memory, fewer
+# cost more selections. Between 2 and 5 nothing changes that can be measured.
+CANDIDATES_PER_WANTED = 3
+# Numbers of a block of candidates whose distances are computed together: 4 MB of float64.
+PAIR_NUMBERS = 2**19
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is searched: the k nearest of each query among some rows, or all."""
+
+    queries: FloatArray  # (q, d)
+    source: RowSource
+    metric: Metric
+    k: int
+    rows: IdArray | None = None  # ascending; None: all
+
+    @property
+    def size(self) -> int:
+        """Return how many rows are searched."""
+        return len(self.source) if self.rows is None else len(self.rows)
+
+
+def nearest_rows(
+    task: Task,
+    *,
+    threads: int,
+    steps: Steps,
+    products: ProductsMaker = NumpyProducts,
+) -> tuple[IdArray, FloatArray]:
+    """Return the rows and distances of the nearest, nearest first; -1 and inf where there are none.
+
+    ``steps`` is told of `steps_in(task)` steps in all.
+    """
+    count = len(task.queries)
+    rows = np.full((count, task.k), -1)
+    distances = np.full((count, task.k), np.inf, np.float32)
+    if count == 0 or task.size == 0:
+        return rows, distances
+    few = steps_in(task) * task.queries.shape[1] < FEW_PRODUCTS
+    workers = 1 if few or not products.parallel else threads
+    blocks = list(_spans(count, _query_rows(task, products)))
+    scan = _Scan(task, products, steps)
+    with nullcontext() if few or not products.parallel else one_blas_thread():
+        found = scan.run(blocks, workers)
+    for (begin, end), (some_rows, some_distances) in zip(blocks, found, strict=True):
+        rows[begin:end] = some_rows
+        distances[begin:end] = some_distances
+    return rows, distances
+
+
+def steps_in(task: Task) -> int:
+    """Return how many steps a search takes: one for each query and row searched."""
+    return len(task.queries) * task.size
+
+
+def _query_rows(task: Task, products: ProductsMaker) -> int:
+    """Return how many queries are searched together: fewer where each keeps many candidates."""
+    return max(8, min(products.query_rows, 2**20 // task.k))
+
+
+def _spans(count: int, size: int) -> Iterator[Span]:
+    return ((begin, min(begin + size, count)) for begin in range(0, count, size))
+
+
+class _Scan:
+    """One search under way: every block of queries over every range of rows."""
+
+    def __init__(self, task: Task, products: ProductsMaker, steps: Steps) -> None:
+        self._task = task
+        self._products = products
+        self._steps = steps
+        self._longest = float(task.source.norms.max())
+        self._reporting = threading.Lock()
+        self._stopped = False
+
+    def run(self, blocks: list[Span], workers: int) -> list[tuple[IdArray, FloatArray]]:
+        """Return rows and distances of each block. Where blocks are few, their rows are divided."""
+        size = self._task.size
+        parts = max(1, min(-(-workers // len(blocks)), size // self._products.block_rows))
+        ranges = list(_spans(size, -(-size // parts)))
+        if workers == 1:
+            return [self._finish(one, [self._collect(one, ranges[0])]) for one in blocks]
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                collecting = [
+                    [pool.submit(self._collect, one, part) for part in ranges] for one in blocks
+                ]
+                finishing = []
+                for one, parts_of_one in zip(blocks, collecting, strict=True):
+                    candidates = [part.result() for part in parts_of_one]
+                    finishing.append(pool.submit(self._finish, one, candidates))
+                    parts_of_one.clear()
+                return [one.result() for one in finishing]
+            except BaseException:
+                self._stopped = True
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _collect(self, block: Span, span: Span) -> _Candidates:
+        """Pass these rows by one block of queries."""
+        task = self._task
+        queries = task.queries[slice(*block)]
+        slack = task.metric.slack(queries, self._longest)
+        candidates = _Candidates(len(queries), task.k, slack)
+        products = self._products(task.metric.left(queries))
+        width = task.source.dim + task.metric.extra_columns
+        room = np.empty((self._products.block_rows, width), np.float32)
+        for begin in range(*span, self._products.block_rows):
+            if self._stopped:
+                break
+            end = min(begin + self._products.block_rows, span[1])
+            right = room[: end - begin]
+            self._prepare(begin, end, right)
+            products.multiply(right)
+            candidates.offer(products, begin, end)
+            with self._reporting:
+                self._steps.update(len(queries) * (end - begin))
+        candidates.cut()
+        return candidates
+
+    def _prepare(self, begin: int, end: int, right: FloatArray) -> None:
+        source, rows = self._task.source, self._task.rows
+        if rows is None:
+            block, norms = source.read(begin, end), source.norms[begin:end]
+        else:
+            block, norms = source.take(rows[begin:end]), source.norms[rows[begin:end]]
+        self._task.metric.right(block, norms, right)
+
+    def _finish(self, block: Span, parts: list[_Candidates]) -> tuple[IdArray, FloatArray]:
+        """Decide among the candidates by their distances."""
+        task = self._task
+        queries = task.queries[slice(*block)]
+        candidates = parts[0].joined(parts[1:])
+        owners, places = candidates.owners, candidates.places
+        found = places if task.rows is None else task.rows[places]
+        apart = self._distances(queries, owners, found)
+        order = np.lexsort((found, apart, owners))  # equal as float32: in the order of the rows
+        owners, found, apart = owners[order], found[order], apart[order]
+        rank = np.arange(len(owners)) - np.searchsorted(owners, np.arange(len(queries)))[owners]
+        best = rank < task.k
+        rows = np.full((len(queries), task.k), -1)
+        distances = np.full((len(queries), task.k), np.inf, np.float32)
+        rows[owners[best], rank[best]] = found[best]
+        distances[owners[best], rank[best]] = apart[best]
+        return rows, distances
+
+    def _distances(
+        self, queries: FloatArray, owners: npt.NDArray[np.intp], rows: IdArray
+    ) -> FloatArray:
+        apart = np.empty(len(rows), np.float32)
+        for begin, end in _spans(len(rows), max(1, PAIR_NUMBERS // queries.shape[1])):
+            vectors = np.asarray(self._task.source.take(rows[begin:end]), np.float32)
+            apart[begin:end] = self._task.metric.distances(queries[owners[begin:end]], vectors)
+        return apart
+
+
+class _Candidates:
+    """Who may be among the k nearest of a block of queries, as far as rows have passed by."""
+
+    def __init__(self, queries: int, k: int, slack: FloatArray) -> None:
+        self._queries = queries
+        self._k = k
+        self._slack = slack
+        self._floor = np.full(queries, -np.inf, np.float32)  # below it none can be among the best
+        self._limit = CANDIDATES_PER_WANTED * queries * k
+        self._held: list[Passing] = []
+        self._count = 0
+
+    @property
+    def owners(self) -> npt.NDArray[np.intp]:
+        """Return the query of each candidate."""
+        return self._held[0][0]
+
+    @property
+    def places(self) -> npt.NDArray[np.intp]:
+        """Return the place of each candidate among the rows searched."""
+        return self._held[0][1]
+
+    def offer(self, products: Products, begin: int, end: int) -> None:
+        """Take from a block of rows those that reach the floor."""
+        if not self._held and end - begin > self._k:
+            self._floor = products.kth_largest(self._k) - self._slack
+        owners, columns, similarities = products.passing(self._floor)
+        self._held.append((owners, columns + begin, similarities))
+        self._count += len(owners)
+        if self._count > self._limit:
+            self.cut()
+
+    def joined(self, others: list[_Candidates]) -> _Candidates:
+        """Return the candidates of all ranges of rows together."""
+        if others:
+            self._held += [held for other in others for held in other._held]
+            self.cut()
+        return self
+
+    def cut(self) -> None:
+        """Drop all but the k best of each query and those that may be better than they look."""
+        owners, places, similarities = (
+            np.concatenate([one[part] for one in self._held]) for part in range(3)
+        )
+        order = np.argsort(owners.astype(np.uint16), kind="stable")  # 16 bits: sorted by counting
+        owners, places, similarities = owners[order], places[order], similarities[order]
+        self._floor = np.maximum(self._floor, self._kth_best(owners, similarities) - self._slack)
+        kept = similarities >= self._floor[owners]
+        self._held = [(owners[kept], places[kept], similarities[kept])]
+        self._count = int(np.count_nonzero(kept))
+        # Where very many are equally near they all stay; cutting them again at once gains nothing.
+        self._limit = max(self._limit, 2 * self._count)
+
+    def _kth_best(self, owners: npt.NDArray[np.intp], similarities: FloatArray) -> FloatArray:
+        starts = np.searchsorted(owners, np.arange(self._queries + 1))
+        counts = np.diff(starts)
+        widest = int(counts.max())
+        if widest <= self._k:
+            return np.full(self._queries, -np.inf, np.float32)
+        if widest * self._queries > 8 * len(owners):  # a few have most: no table
+            order = np.lexsort((-similarities, owners))
+            inside = np.minimum(starts[:-1] + self._k - 1, len(owners) - 1)
+            kth = similarities[order][inside]
+            return np.where(counts >= self._k, kth, -np.inf).astype(np.float32)
+        table = np.full((self._queries, widest), -np.inf, np.float32)
+        table[owners, np.arange(len(owners)) - starts[owners]] = similarities
+        kth = np.partition(table, widest - self._k, axis=1)[:, widest - self._k]
+        return kth.astype(np.float32, copy=False)

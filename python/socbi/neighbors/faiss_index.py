@@ -1,0 +1,280 @@
+"""Neighbours by faiss: exhaustive, by a graph or by inverted lists; whole or compressed vectors."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+from socbi.errors import InvalidInputError, MissingExtraError
+from socbi.neighbors.id_rows import Mask
+from socbi.neighbors.metrics import FloatArray, MetricName
+from socbi.neighbors.neighbor_index import NeighborIndex, checked_count
+from socbi.neighbors.overfetch import search_around
+from socbi.neighbors.progress import Steps
+from socbi.neighbors.saved_folder import SavedFolder
+from socbi.neighbors.vector_rows import Rows, RowSource, row_chunks
+from socbi.types import IdArray
+
+__all__ = ["FaissNeighbors", "faiss_nbytes", "list_count"]
+
+Layout: TypeAlias = Literal["flat", "hnsw", "ivf"]
+Storage: TypeAlias = Literal["float32", "float16", "sq8"]
+
+ADD_CHUNK = 4096
+SEARCH_CHUNK = 1024
+# Vectors that the lists and the compression are learned from: faiss itself takes no more than 256
+# for each list.
+TRAINING_ROWS = 65_536
+# faiss warns below so many training vectors for each list.
+LEAST_ROWS_A_LIST = 39
+
+
+class FaissNeighbors(NeighborIndex):
+    """Neighbours by faiss, for whoever has no compiler for hnswlib or wants compressed vectors.
+
+    Parameters
+    ----------
+    metric
+        ``"cosine"``, ``"euclidean"`` or ``"inner_product"``.
+    layout
+        ``"flat"``: every vector is compared; ``"hnsw"``: a graph; ``"ivf"``: inverted lists around
+        centres learned from the first vectors added.
+    storage
+        ``"float32"``, ``"float16"`` (half of the memory, distances to 3 digits) or ``"sq8"`` (a
+        quarter; a byte for each number, between bounds learned from the first vectors added).
+    m, ef_construction, ef
+        Of the graph, as in `HnswNeighbors`.
+    probes
+        How many lists a search looks into; a sixteenth of them by default.
+    threads
+        How many threads a call may use; all cores by default. faiss counts threads for the whole
+        process: while calls with different numbers overlap, the last one's holds.
+
+    Notes
+    -----
+    faiss cannot take a vector out of a graph: a removed one stays as a way to others and is passed
+    over, until `compact`. Needs ``pip install 'socbi[faiss]'``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> vectors = np.random.default_rng(0).normal(size=(1000, 8)).astype(np.float32)
+    >>> neighbors = FaissNeighbors("euclidean", layout="flat", storage="float16")
+    >>> neighbors.add(np.arange(1000), vectors)
+    >>> neighbors.search(vectors[:3], k=1)[0].ravel().tolist()
+    [0, 1, 2]
+    """
+
+    kind: ClassVar[str] = "faiss"
+
+    def __init__(
+        self,
+        metric: MetricName = "cosine",
+        *,
+        layout: Layout = "hnsw",
+        storage: Storage = "float32",
+        m: int = 16,
+        ef_construction: int = 200,
+        ef: int | None = None,
+        probes: int | None = None,
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(metric, threads)
+        self._settings |= {
+            "layout": _choice("layout", layout, "flat", "hnsw", "ivf"),
+            "storage": _choice("storage", storage, "float32", "float16", "sq8"),
+            "m": checked_count(m, "m"),
+            "ef_construction": checked_count(ef_construction, "ef_construction"),
+            "ef": None if ef is None else checked_count(ef, "ef"),
+            "probes": None if probes is None else checked_count(probes, "probes"),
+        }
+        self._faiss = _faiss()
+        self._index: Any = None  # made when the first vectors are there to learn from
+
+    def _store(self, vectors: Rows, threads: int, steps: Steps) -> None:
+        self._faiss.omp_set_num_threads(threads)
+        index = self._made_for(vectors) if self._index is None else self._index
+        for begin, end in row_chunks(len(vectors), ADD_CHUNK):
+            chunk = np.ascontiguousarray(vectors[begin:end], np.float32)
+            self._metric.check_lengths(self._metric.norms(chunk), begin)
+            index.add(self._directed(chunk))
+            self._index = index
+            steps.update(len(chunk))
+
+    def _made_for(self, vectors: Rows) -> Any:
+        """Make the index and let it learn from a sample of these vectors."""
+        index = self._bare(vectors.shape[1], len(vectors))
+        if index.is_trained:
+            return index
+        rows = np.arange(len(vectors))
+        if len(rows) > TRAINING_ROWS:
+            rows = np.sort(np.random.default_rng(0).choice(rows, TRAINING_ROWS, replace=False))
+        sample = np.ascontiguousarray(vectors[rows], np.float32)
+        self._metric.check_lengths(self._metric.norms(sample), 0)
+        index.train(self._directed(sample))
+        return index
+
+    def _bare(self, dim: int, first: int) -> Any:
+        faiss, chosen = self._faiss, self._settings
+        space = faiss.METRIC_L2 if self.metric == "euclidean" else faiss.METRIC_INNER_PRODUCT
+        codec = {
+            "float16": faiss.ScalarQuantizer.QT_fp16,
+            "sq8": faiss.ScalarQuantizer.QT_8bit,
+        }.get(chosen["storage"])
+        if chosen["layout"] == "flat":
+            if codec is None:
+                return faiss.IndexFlat(dim, space)
+            return faiss.IndexScalarQuantizer(dim, codec, space)
+        if chosen["layout"] == "hnsw":
+            if codec is None:
+                index = faiss.IndexHNSWFlat(dim, chosen["m"], space)
+            else:
+                index = faiss.IndexHNSWSQ(dim, codec, chosen["m"], space)
+            index.hnsw.efConstruction = chosen["ef_construction"]
+            return index
+        lists = list_count(first)
+        centres = faiss.IndexFlat(dim, space)
+        if codec is None:
+            index = faiss.IndexIVFFlat(centres, dim, lists, space)
+        else:
+            index = faiss.IndexIVFScalarQuantizer(centres, dim, lists, codec, space)
+        index.own_fields = True
+        centres.this.disown()
+        index.cp.min_points_per_centroid = 1
+        index.set_direct_map_type(faiss.DirectMap.Array)
+        return index
+
+    def _directed(self, vectors: FloatArray) -> FloatArray:
+        """Return what faiss is given: for cosine the vectors at length 1."""
+        return self._metric.left(vectors) if self.metric == "cosine" else vectors
+
+    def _stored(self) -> int:
+        return 0 if self._index is None else int(self._index.ntotal)
+
+    def _nearest(
+        self, queries: FloatArray, k: int, kept: Mask | None, threads: int, steps: Steps
+    ) -> tuple[IdArray, FloatArray]:
+        rows = np.empty((len(queries), k), np.int64)
+        distances = np.empty((len(queries), k), np.float32)
+
+        def search(some: FloatArray, number: int) -> tuple[IdArray, FloatArray]:
+            return self._ask(some, number, threads)
+
+        for begin, end in row_chunks(len(queries), SEARCH_CHUNK):
+            rows[begin:end], distances[begin:end] = search_around(
+                search, queries[begin:end], k, kept, self._source(), self._metric, threads
+            )
+            steps.update(end - begin)
+        return rows, distances
+
+    def _ask(self, queries: FloatArray, number: int, threads: int) -> tuple[IdArray, FloatArray]:
+        self._faiss.omp_set_num_threads(threads)
+        similarity, rows = self._index.search(
+            self._directed(queries), number, params=self._width(number)
+        )
+        if self.metric == "euclidean":
+            return rows, np.sqrt(np.maximum(similarity, 0))
+        return rows, 1 - similarity if self.metric == "cosine" else -similarity
+
+    def _width(self, number: int) -> Any:
+        """Return how widely to search for so many, as faiss wants to be told."""
+        if self._settings["layout"] == "hnsw":
+            wide = max(number, self._settings["ef"] or max(2 * number, 64))
+            return self._faiss.SearchParametersHNSW(efSearch=wide)
+        if self._settings["layout"] == "ivf":
+            probes = self._settings["probes"] or max(1, self._index.nlist // 16)
+            return self._faiss.SearchParametersIVF(nprobe=probes)
+        return None
+
+    def _source(self) -> RowSource:
+        return _FaissRows(self)
+
+    def _empty(self) -> FaissNeighbors:
+        return type(self)(**self._settings)
+
+    def _adopt(self, other: FaissNeighbors) -> None:
+        self._index = other._index
+
+    def _save_rows(self, folder: SavedFolder) -> None:
+        folder.put("vectors.faiss", lambda path: self._faiss.write_index(self._index, str(path)))
+
+    def _load_rows(self, folder: SavedFolder) -> None:
+        self._index = self._faiss.read_index(str(folder.file("vectors.faiss")))
+
+    def _stored_nbytes(self) -> int:
+        chosen = self._settings
+        return int(
+            faiss_nbytes(
+                self._stored(), self._dim, chosen["layout"], chosen["storage"], chosen["m"]
+            )
+        )
+
+
+class _FaissRows:
+    """The vectors of a faiss index, as it gives them back."""
+
+    def __init__(self, owner: FaissNeighbors) -> None:
+        self._owner = owner
+        self.dim = owner.dim
+
+    def __len__(self) -> int:
+        return self._owner._stored()
+
+    @functools.cached_property
+    def norms(self) -> FloatArray:
+        parts = [
+            self._owner._metric.norms(self.read(*span)) for span in row_chunks(len(self), 2**16)
+        ]
+        return np.concatenate(parts)
+
+    def read(self, begin: int, end: int) -> Rows:
+        found: Rows = self._owner._index.reconstruct_n(begin, end - begin)
+        return found
+
+    def take(self, rows: IdArray) -> Rows:
+        found: Rows = self._owner._index.reconstruct_batch(rows)
+        return found
+
+
+def list_count(n: int) -> int:
+    """Return how many inverted lists suit so many vectors: four times the root, as faiss advises.
+
+    Examples
+    --------
+    >>> list_count(1_000_000), list_count(100)
+    (4000, 2)
+    """
+    return max(1, min(int(4 * n**0.5), n // LEAST_ROWS_A_LIST))
+
+
+def faiss_nbytes(n: int, d: int, layout: str, storage: str, m: int) -> float:
+    """Return the bytes that faiss takes for n vectors, counted from how it lays them out.
+
+    A graph adds for each vector 2 m links on the lowest level, m on each of 1 / (m - 1) levels
+    above on average, an offset and a level; inverted lists add two numbers of 8 bytes and grow in
+    steps that leave a quarter empty.
+    """
+    vector = d * {"float32": 4, "float16": 2, "sq8": 1}[storage]
+    if layout == "hnsw":
+        return n * (vector + 4 * 2 * m + 4 * m / max(m - 1, 1) + 8 + 4)
+    if layout == "ivf":
+        return n * ((vector + 8) * 1.25 + 8) + list_count(n) * d * 4
+    return float(n * vector)
+
+
+def _choice(name: str, value: object, *choices: str) -> str:
+    if value not in choices:
+        raise InvalidInputError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+    return str(value)
+
+
+def _faiss() -> Any:
+    try:
+        import faiss
+    except ImportError as error:
+        raise MissingExtraError(
+            "FaissNeighbors needs faiss: pip install 'socbi[faiss]'; ExactNeighbors needs nothing"
+        ) from error
+    return faiss

@@ -1,0 +1,176 @@
+"""A graph on disk, written block by block so that an interruption costs one block.
+
+``ids.npy`` and ``distances.npy`` have their final size from the start; ``graph.json`` says how many
+rows are written and to which vectors they belong. It is replaced after the rows are synced, so the
+rows that it counts are always there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from socbi.errors import IndexFileError
+from socbi.neighbors.audit import RecallAudit
+from socbi.neighbors.metrics import FloatArray, MetricName
+from socbi.neighbors.neighbor_index import NeighborIndex
+
+__all__ = ["GraphFolder"]
+
+STATE = "graph.json"
+# Rows of the vectors that tell whether a folder belongs to them.
+SAMPLED_ROWS = 64
+
+
+class GraphFolder:
+    """The folder of one graph, under way or finished."""
+
+    def __init__(self, path: Path, state: dict[str, Any]) -> None:
+        self._path = path
+        self._state = state
+
+    @classmethod
+    def begin(
+        cls,
+        path: str | os.PathLike[str],
+        vectors: npt.NDArray[Any],
+        k: int,
+        metric: MetricName,
+        neighbors: NeighborIndex | str,
+    ) -> GraphFolder:
+        """Return the folder to go on with, or a new one; refuse that of another graph."""
+        target = Path(path)
+        how = neighbors.kind if isinstance(neighbors, NeighborIndex) else neighbors
+        key = {
+            "rows": len(vectors),
+            "dim": vectors.shape[1],
+            "vectors": _fingerprint(vectors),
+            "k": k,
+            "metric": metric,
+            "neighbors": how,
+        }
+        if (target / STATE).exists():
+            folder = cls.read(target)
+            if folder._state["key"] != key:
+                differing = [name for name in key if folder._state["key"].get(name) != key[name]]
+                raise IndexFileError(
+                    f"{target} holds a graph of other {', '.join(differing)}; give another folder, "
+                    "or delete this one"
+                )
+            return folder
+        target.mkdir(parents=True, exist_ok=True)
+        folder = cls(
+            target, {"format": 1, "key": key, "rows_done": 0, "recall": None, "whole": False}
+        )
+        for name, dtype in (("ids", np.int32), ("distances", np.float32)):
+            _write_header(target / f"{name}.npy", (len(vectors), k), np.dtype(dtype))
+        folder._write_state()
+        return folder
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> GraphFolder:
+        """Return the folder of a finished graph."""
+        folder = cls.read(Path(path))
+        if not folder.finished:
+            raise IndexFileError(
+                f"{path} holds {folder.rows_done:,} of {folder._state['key']['rows']:,} rows; call "
+                "knn_graph with it again to finish the graph"
+            )
+        return folder
+
+    @classmethod
+    def read(cls, path: Path) -> GraphFolder:
+        """Return the folder as it is."""
+        try:
+            state = json.loads((path / STATE).read_text(encoding="utf-8"))
+            known = state["format"] == 1 and isinstance(state["key"], dict)
+        except FileNotFoundError as error:
+            raise IndexFileError(f"{path} holds no graph: no {STATE} there") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise IndexFileError(f"{path / STATE} cannot be read: {error}") from error
+        if not known:
+            raise IndexFileError(f"{path} was written by another release of socbi; use that one")
+        return cls(path, state)
+
+    @property
+    def metric(self) -> MetricName:
+        """Return what near means."""
+        metric: MetricName = self._state["key"]["metric"]
+        return metric
+
+    @property
+    def rows_done(self) -> int:
+        """Return how many rows are written."""
+        return int(self._state["rows_done"])
+
+    @property
+    def finished(self) -> bool:
+        """Say whether all is done, the audit too."""
+        return bool(self._state["whole"])
+
+    @property
+    def recall(self) -> RecallAudit | None:
+        """Return the audit, if there was one."""
+        kept = self._state["recall"]
+        return None if kept is None else RecallAudit(**kept)
+
+    def put(self, begin: int, ids: npt.NDArray[np.int32], distances: FloatArray) -> None:
+        """Write a block of rows and count it."""
+        for name, rows in (("ids", ids), ("distances", distances)):
+            path = self._path / f"{name}.npy"
+            with open(path, "r+b") as file:
+                file.seek(_header_bytes(path) + begin * rows.shape[1] * rows.itemsize)
+                file.write(np.ascontiguousarray(rows).data)
+                file.flush()
+                os.fsync(file.fileno())
+        self._state["rows_done"] = begin + len(ids)
+        self._write_state()
+
+    def finish(self, recall: RecallAudit | None) -> None:
+        """Note that the graph is whole."""
+        self._state["recall"] = None if recall is None else vars(recall)
+        self._state["whole"] = True
+        self._write_state()
+
+    def arrays(self) -> tuple[npt.NDArray[np.int32], FloatArray]:
+        """Return ids and distances as memory maps."""
+        ids, distances = (
+            np.load(self._path / f"{name}.npy", mmap_mode="r") for name in ("ids", "distances")
+        )
+        return ids, distances
+
+    def _write_state(self) -> None:
+        beside = self._path / f".{STATE}.tmp"
+        with open(beside, "w", encoding="utf-8") as file:
+            json.dump(self._state, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, self._path / STATE)
+
+
+def _fingerprint(vectors: npt.NDArray[Any]) -> int:
+    """Return a checksum of some rows, spread over all, and of the type."""
+    rows = np.unique(np.linspace(0, max(len(vectors) - 1, 0), SAMPLED_ROWS).astype(np.int64))
+    some = np.ascontiguousarray(vectors[rows] if len(vectors) else vectors)
+    return zlib.crc32(some.data, zlib.crc32(some.dtype.str.encode()))
+
+
+def _write_header(path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+    header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + shape[0] * shape[1] * dtype.itemsize)
+
+
+def _header_bytes(path: Path) -> int:
+    with open(path, "rb") as file:
+        version = np.lib.format.read_magic(file)
+        assert version == (1, 0)
+        np.lib.format.read_array_header_1_0(file)
+        return file.tell()

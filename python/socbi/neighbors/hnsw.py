@@ -1,0 +1,214 @@
+"""Neighbours by a hierarchical navigable small-world graph, as published with So-CBI: hnswlib."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, ClassVar
+
+import numpy as np
+
+from socbi.errors import MissingExtraError
+from socbi.neighbors.id_rows import Mask
+from socbi.neighbors.metrics import FloatArray, MetricName
+from socbi.neighbors.neighbor_index import NeighborIndex, checked_count
+from socbi.neighbors.overfetch import search_around
+from socbi.neighbors.progress import Steps
+from socbi.neighbors.saved_folder import SavedFolder
+from socbi.neighbors.shared_lock import SharedLock
+from socbi.neighbors.vector_rows import Rows, RowSource, row_chunks
+from socbi.types import IdArray
+
+__all__ = ["HnswNeighbors", "graph_nbytes"]
+
+_SPACES = {"cosine": "cosine", "euclidean": "l2", "inner_product": "ip"}
+# Vectors that are added, and queries that are searched, between two looks at Ctrl-C and the bar:
+# some tenths of a second of building.
+ADD_CHUNK = 1024
+SEARCH_CHUNK = 1024
+
+
+class HnswNeighbors(NeighborIndex):
+    """Approximate neighbours by a graph (hnswlib): a search costs about log n comparisons.
+
+    Parameters
+    ----------
+    metric
+        ``"cosine"``, ``"euclidean"`` or ``"inner_product"``.
+    m
+        Links of a vector; twice as many on the lowest level. More is better and larger.
+    ef_construction
+        How widely a new vector looks for its links.
+    ef
+        How widely a search looks; ``max(2 * k, 64)`` by default, and never less than k.
+    seed
+        For the levels of the graph. Built on one thread, the same additions give the same graph.
+    threads
+        How many threads a call may use; all cores by default.
+
+    Notes
+    -----
+    Vectors are kept as float32. A removed vector stays in the graph as a way to others and is
+    passed over; `compact` builds the graph anew without it. hnswlib's own re-use of deleted places
+    is never used: it loses vectors (hnswlib issue 541). Needs ``pip install 'socbi[hnsw]'``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> vectors = np.random.default_rng(0).normal(size=(1000, 8)).astype(np.float32)
+    >>> neighbors = HnswNeighbors("euclidean")
+    >>> neighbors.add(np.arange(1000), vectors)
+    >>> neighbors.search(vectors[:3], k=1)[0].ravel().tolist()
+    [0, 1, 2]
+    """
+
+    kind: ClassVar[str] = "hnsw"
+
+    def __init__(
+        self,
+        metric: MetricName = "cosine",
+        *,
+        m: int = 16,
+        ef_construction: int = 200,
+        ef: int | None = None,
+        seed: int = 100,
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(metric, threads)
+        self._settings |= {
+            "m": checked_count(m, "m"),
+            "ef_construction": checked_count(ef_construction, "ef_construction"),
+            "ef": None if ef is None else checked_count(ef, "ef"),
+            "seed": seed,
+        }
+        self._hnswlib = _hnswlib()
+        self._graph: Any = None  # made when the dimensions are known
+        # hnswlib keeps the width of the search in the graph: searches of another width wait.
+        self._width = SharedLock()
+
+    def _store(self, vectors: Rows, threads: int, steps: Steps) -> None:
+        self._make_room(len(vectors), vectors.shape[1])
+        for begin, end in row_chunks(len(vectors), ADD_CHUNK):
+            chunk = np.ascontiguousarray(vectors[begin:end], np.float32)
+            self._metric.check_lengths(self._metric.norms(chunk), begin)
+            labels = np.arange(self._stored(), self._stored() + len(chunk))
+            self._graph.add_items(chunk, labels, num_threads=threads)
+            steps.update(len(chunk))
+
+    def _make_room(self, more: int, dim: int) -> None:
+        """Make room for exactly the first vectors, and for a quarter more when it runs out."""
+        needed = self._stored() + more
+        if self._graph is None:
+            graph = self._hnswlib.Index(_SPACES[self.metric], dim)
+            graph.init_index(
+                needed,
+                M=self._settings["m"],
+                ef_construction=self._settings["ef_construction"],
+                random_seed=self._settings["seed"],
+            )
+            self._graph = graph
+        elif needed > self._graph.max_elements:
+            self._graph.resize_index(max(needed, self._graph.max_elements * 5 // 4))
+
+    def _stored(self) -> int:
+        return 0 if self._graph is None else int(self._graph.element_count)
+
+    def _nearest(
+        self, queries: FloatArray, k: int, kept: Mask | None, threads: int, steps: Steps
+    ) -> tuple[IdArray, FloatArray]:
+        rows = np.empty((len(queries), k), np.int64)
+        distances = np.empty((len(queries), k), np.float32)
+
+        def search(some: FloatArray, number: int) -> tuple[IdArray, FloatArray]:
+            return self._ask(some, number, threads)
+
+        for begin, end in row_chunks(len(queries), SEARCH_CHUNK):
+            rows[begin:end], distances[begin:end] = search_around(
+                search, queries[begin:end], k, kept, self._source(), self._metric, threads
+            )
+            steps.update(end - begin)
+        return rows, distances
+
+    def _ask(self, queries: FloatArray, number: int, threads: int) -> tuple[IdArray, FloatArray]:
+        width = max(number, self._settings["ef"] or max(2 * number, 64))
+        try:
+            with self._width.read(width, lambda: self._graph.set_ef(width)):
+                labels, apart = self._graph.knn_query(queries, k=number, num_threads=threads)
+        except RuntimeError:
+            # Some query reached fewer than asked for: let all be asked more widely.
+            nothing = np.full((len(queries), number), -1)
+            return nothing, np.full((len(queries), number), np.inf, np.float32)
+        return labels.astype(np.int64), self._distances(apart)
+
+    def _distances(self, apart: FloatArray) -> FloatArray:
+        if self.metric == "euclidean":
+            return np.sqrt(apart)
+        return apart - 1 if self.metric == "inner_product" else apart
+
+    def _source(self) -> RowSource:
+        return _GraphRows(self)
+
+    def _empty(self) -> HnswNeighbors:
+        return type(self)(**self._settings)
+
+    def _adopt(self, other: HnswNeighbors) -> None:
+        self._graph = other._graph
+
+    def _save_rows(self, folder: SavedFolder) -> None:
+        folder.put("graph.bin", lambda path: self._graph.save_index(str(path)))
+
+    def _load_rows(self, folder: SavedFolder) -> None:
+        self._graph = self._hnswlib.Index(_SPACES[self.metric], self._dim)
+        self._graph.load_index(str(folder.file("graph.bin")), max_elements=len(self._rows))
+
+    def _stored_nbytes(self) -> int:
+        if self._graph is None:
+            return 0
+        return int(graph_nbytes(self._graph.max_elements, self._graph.dim, self._settings["m"]))
+
+
+class _GraphRows:
+    """The vectors of a graph, read through its labels."""
+
+    def __init__(self, owner: HnswNeighbors) -> None:
+        self._owner = owner
+        self.dim = owner.dim
+
+    def __len__(self) -> int:
+        return self._owner._stored()
+
+    @functools.cached_property
+    def norms(self) -> FloatArray:
+        parts = [
+            self._owner._metric.norms(self.read(*span)) for span in row_chunks(len(self), 2**16)
+        ]
+        return np.concatenate(parts)
+
+    def read(self, begin: int, end: int) -> Rows:
+        return self.take(np.arange(begin, end))
+
+    def take(self, rows: IdArray) -> Rows:
+        found: Rows = self._owner._graph.get_items(rows, return_type="numpy")
+        return found
+
+
+def graph_nbytes(n: int, d: int, m: int) -> float:
+    """Return the bytes that hnswlib takes for n vectors, counted from how it lays them out.
+
+    On the lowest level the vector, 2 m links, their number and the label; above it m links on each
+    of 1 / (m - 1) levels on average; and for each vector a pointer, its level, a lock (40) and an
+    entry of the table from label to place (about 56).
+    """
+    lowest = 4 * d + 4 * (2 * m + 1) + 8
+    above = (4 * m + 4) / max(m - 1, 1)
+    return n * (lowest + above + 8 + 4 + 40 + 56)
+
+
+def _hnswlib() -> Any:
+    try:
+        import hnswlib
+    except ImportError as error:
+        raise MissingExtraError(
+            "HnswNeighbors needs hnswlib: pip install 'socbi[hnsw]' (built from source, with a C++ "
+            "compiler); ExactNeighbors needs nothing, FaissNeighbors a wheel: 'socbi[faiss]'"
+        ) from error
+    return hnswlib

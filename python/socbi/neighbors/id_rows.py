@@ -1,0 +1,188 @@
+"""Which row holds the vector of which id, and whether it may still be found.
+
+Rows are what the makers count: the order in which vectors came in. A row that was removed stays
+where it is, dead, until a compaction; a row without an id (-1) is left over from an interrupted
+`add` and was never alive.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from socbi.errors import InvalidInputError, UnknownIdError
+from socbi.types import IdArray
+
+__all__ = ["IdRows"]
+
+Mask = npt.NDArray[np.bool_]
+
+
+class IdRows:
+    """Ids to rows and back, both vectorised.
+
+    While the ids are 0, 1, 2, ... in the order of the rows nothing but a byte a row is kept; else
+    24 bytes more.
+    """
+
+    def __init__(self, ids: IdArray | None = None, alive: Mask | None = None) -> None:
+        self._alive: Mask = np.empty(0, np.bool_)
+        self._count = 0
+        self._living = 0
+        self._ids: IdArray | None = None  # None: row r holds id r
+        self._sorted_ids: IdArray = np.empty(0, np.int64)
+        self._sorted_rows: IdArray = np.empty(0, np.int64)
+        if ids is not None and alive is not None:
+            self._fill(ids, alive)
+
+    def _fill(self, ids: IdArray, alive: Mask) -> None:
+        """Take over rows as they were saved; of the rows that one id had, the last counts."""
+        self._alive = alive.copy()
+        self._count = len(ids)
+        self._living = int(alive.sum())
+        if not np.array_equal(ids, np.arange(len(ids))):
+            self._ids = ids.copy()
+            last_first, place = np.unique(ids[::-1], return_index=True)
+            known = last_first >= 0
+            self._sorted_ids = last_first[known]
+            self._sorted_rows = (len(ids) - 1 - place)[known]
+
+    def __len__(self) -> int:
+        """Return the number of rows, dead ones too."""
+        return self._count
+
+    @property
+    def living(self) -> int:
+        """Return how many rows may be found."""
+        return self._living
+
+    @property
+    def alive(self) -> Mask:
+        """Return for each row whether it may be found; do not change it."""
+        return self._alive[: self._count]
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes held."""
+        arrays = [self._alive, self._sorted_ids, self._sorted_rows]
+        return sum(one.nbytes for one in arrays) + (0 if self._ids is None else self._ids.nbytes)
+
+    def ids(self) -> IdArray:
+        """Return the id of each row."""
+        return np.arange(self._count) if self._ids is None else self._ids[: self._count]
+
+    def ids_at(self, rows: IdArray) -> IdArray:
+        """Return the ids of these rows; -1 stays -1."""
+        if self._ids is None:
+            return rows
+        return np.where(rows >= 0, self._ids[np.maximum(rows, 0)], -1)
+
+    def find(self, ids: IdArray) -> IdArray:
+        """Return the living row of each id, -1 where there is none."""
+        rows = self._last_rows(ids)
+        known = np.flatnonzero(rows >= 0)
+        rows[known[~self._alive[rows[known]]]] = -1
+        return rows
+
+    def _last_rows(self, ids: IdArray) -> IdArray:
+        """Return the last row, dead or alive, that each id had; -1 where it never had one."""
+        if self._ids is None:
+            return np.where((ids >= 0) & (ids < self._count), ids, -1)
+        if len(self._sorted_ids) == 0:
+            return np.full(len(ids), -1)
+        place = np.searchsorted(self._sorted_ids, ids)
+        place[place == len(self._sorted_ids)] = 0
+        return np.where(self._sorted_ids[place] == ids, self._sorted_rows[place], -1)
+
+    def rows_of(self, ids: IdArray) -> IdArray:
+        """Return the living row of each id; every id must have one."""
+        rows = self.find(ids)
+        missing = np.flatnonzero(rows < 0)
+        if len(missing):
+            raise UnknownIdError(
+                f"id {ids[missing[0]]} is not in this neighbour index, which holds {self._living} "
+                f"ids ({len(missing)} of the {len(ids)} given are not in it); add() it first"
+            )
+        return rows
+
+    def dead_rows_of(self, ids: IdArray) -> IdArray:
+        """Return the dead row of each id; every id must have one."""
+        rows = self._last_rows(ids)
+        wrong = np.flatnonzero((rows < 0) | (self.find(ids) >= 0))
+        if len(wrong):
+            raise UnknownIdError(
+                f"id {ids[wrong[0]]} was not removed from this neighbour index, or a compaction "
+                "has dropped it since; add() it"
+            )
+        return rows
+
+    def check_new(self, ids: IdArray) -> None:
+        """Refuse ids that are negative, given twice, or here already."""
+        if len(ids) and int(ids.min()) < 0:
+            raise InvalidInputError(
+                f"ids must be 0 or more, got {ids.min()}: -1 says that there is no neighbour"
+            )
+        ordered = np.sort(ids)
+        twice = np.flatnonzero(ordered[1:] == ordered[:-1])
+        if len(twice):
+            raise InvalidInputError(f"id {ordered[twice[0]]} is given twice; give each id once")
+        here = np.flatnonzero(self.find(ids) >= 0)
+        if len(here):
+            raise InvalidInputError(
+                f"id {ids[here[0]]} is in this neighbour index already; remove() it first to give "
+                "it another vector"
+            )
+
+    def append(self, ids: IdArray) -> None:
+        """Give the next rows these ids, alive. An id whose row is dead moves to the new row."""
+        first, end = self._count, self._count + len(ids)
+        if self._ids is None and not np.array_equal(ids, np.arange(first, end)):
+            self._write_ids_down()
+        self._extend(end, alive=True)
+        self._living += len(ids)
+        if self._ids is not None:
+            self._ids = np.concatenate([self._ids, ids])
+            self._merge(ids, np.arange(first, end))
+
+    def append_dead(self, count: int) -> None:
+        """Pass over rows that were stored and never got an id."""
+        if count == 0:
+            return
+        if self._ids is None:
+            self._write_ids_down()
+        self._ids = np.concatenate([self.ids(), np.full(count, -1)])
+        self._extend(self._count + count, alive=False)
+
+    def kill(self, rows: IdArray) -> None:
+        """Let these living rows be found no more."""
+        self._alive[rows] = False
+        self._living -= len(rows)
+
+    def revive(self, rows: IdArray) -> None:
+        """Let these dead rows be found again."""
+        self._alive[rows] = True
+        self._living += len(rows)
+
+    def _extend(self, end: int, *, alive: bool) -> None:
+        if end > len(self._alive):
+            grown = np.zeros(max(end, len(self._alive) * 5 // 4), np.bool_)
+            grown[: self._count] = self._alive[: self._count]
+            self._alive = grown
+        self._alive[self._count : end] = alive
+        self._count = end
+
+    def _write_ids_down(self) -> None:
+        self._ids = np.arange(self._count)
+        self._sorted_ids = self._sorted_rows = self._ids
+
+    def _merge(self, ids: IdArray, rows: IdArray) -> None:
+        """Add these to the sorted ids; an id that had a row gets the new one."""
+        order = np.argsort(ids)
+        ids, rows = ids[order], rows[order]
+        place = np.searchsorted(self._sorted_ids, ids)
+        inside = np.minimum(place, max(len(self._sorted_ids) - 1, 0))
+        known = self._sorted_ids[inside] == ids if len(self._sorted_ids) else place < 0
+        moved = self._sorted_rows.copy()
+        moved[place[known]] = rows[known]
+        self._sorted_rows = np.insert(moved, place[~known], rows[~known])
+        self._sorted_ids = np.insert(self._sorted_ids, place[~known], ids[~known])

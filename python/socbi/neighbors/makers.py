@@ -1,0 +1,111 @@
+"""From a name, or from a plan, to a filled neighbour index."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from socbi.errors import InvalidInputError
+from socbi.neighbors.exact import ExactNeighbors
+from socbi.neighbors.faiss_index import FaissNeighbors
+from socbi.neighbors.hnsw import HnswNeighbors
+from socbi.neighbors.metrics import MetricName
+from socbi.neighbors.neighbor_index import NeighborIndex
+from socbi.neighbors.planning import plan
+from socbi.neighbors.saved_folder import SavedFolder
+
+__all__ = ["NeighborsChoice", "build_neighbors", "load"]
+
+NeighborsChoice: TypeAlias = NeighborIndex | Literal["auto", "exact", "hnsw", "faiss"]
+
+# So many products take less time than a plan.
+EXACT_AT_ONCE = 2e10
+
+_MAKERS: dict[str, type[NeighborIndex]] = {
+    maker.kind: maker for maker in (ExactNeighbors, HnswNeighbors, FaissNeighbors)
+}
+
+
+def build_neighbors(
+    vectors: npt.NDArray[Any],
+    *,
+    neighbors: NeighborsChoice = "auto",
+    metric: MetricName = "cosine",
+    k: int = 10,
+    queries: int = 10_000,
+    threads: int | None = None,
+    progress: bool = True,
+) -> NeighborIndex:
+    """Return an index of these vectors under the ids 0 to n-1.
+
+    Parameters
+    ----------
+    vectors
+        (n, d), in memory or memory-mapped.
+    neighbors
+        ``"auto"``: what `plan` advises for so many queries of so many neighbours; the name of a
+        maker; or an index that holds the vectors already, which is returned.
+    metric, k, queries, threads, progress
+        What is to come.
+
+    Notes
+    -----
+    An exact index refers to ``vectors`` and does not copy them: do not change them afterwards.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> build_neighbors(np.eye(4, dtype=np.float32), queries=4)
+    <ExactNeighbors(metric='cosine', threads=None, device='auto', copy=False): 4 vectors of 4>
+    """
+    if isinstance(neighbors, NeighborIndex):
+        if len(neighbors) != len(vectors):
+            raise InvalidInputError(
+                f"the neighbour index holds {len(neighbors)} vectors and there are {len(vectors)}; "
+                "add every vector under the number of its row"
+            )
+        return neighbors
+    if neighbors != "auto" and neighbors not in _MAKERS:
+        raise InvalidInputError(
+            f"neighbors must be 'auto', {', '.join(map(repr, _MAKERS))} or a NeighborIndex, "
+            f"got {neighbors!r}"
+        )
+    if neighbors == "auto" and len(vectors) * queries * vectors.shape[1] < EXACT_AT_ONCE:
+        kind, settings = "exact", {}
+    elif neighbors == "auto":
+        chosen = plan(
+            len(vectors), vectors.shape[1], k, queries, metric=metric, sample=vectors
+        ).choice
+        kind, settings = chosen.kind, chosen.settings
+    else:
+        kind, settings = neighbors, {}
+    if kind == "exact":
+        settings = {"copy": False}
+    index = _MAKERS[kind](metric, threads=threads, **settings)
+    index.add(np.arange(len(vectors)), vectors, progress=progress)
+    return index
+
+
+def load(path: str | os.PathLike[str], *, verify: bool = False) -> NeighborIndex:
+    """Open a saved index of any kind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> neighbors = ExactNeighbors()
+    >>> neighbors.add([3], np.ones((1, 4), np.float32))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     neighbors.save(folder)
+    ...     load(folder).ids().tolist()
+    [3]
+    """
+    kind = str(SavedFolder.read(path).meta.get("kind"))
+    if kind not in _MAKERS:
+        raise InvalidInputError(
+            f"{path} holds an index of the kind {kind!r}, which this socbi does not know"
+        )
+    return _MAKERS[kind].load(path, verify=verify)
