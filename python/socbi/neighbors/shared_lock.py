@@ -40,33 +40,38 @@ class SharedLock:
         self, kind: Hashable = None, on_first: Callable[[], object] | None = None
     ) -> Iterator[None]:
         """Enter beside readers of the same kind; ``on_first`` runs when none of it is inside."""
-        with self._door, self._in_turn():
-            self._door.wait_for(
-                lambda: not self._writing and (self._readers == 0 or self._kind == kind)
-            )
-            if self._readers == 0 and on_first is not None:
-                on_first()
-            self._readers += 1
-            self._kind = kind
+        entered = False  # an interruption may come at any time, on the way in as well
         try:
+            with self._door, self._in_turn():
+                self._door.wait_for(
+                    lambda: not self._writing and (self._readers == 0 or self._kind == kind)
+                )
+                if self._readers == 0 and on_first is not None:
+                    on_first()
+                self._kind = kind
+                self._readers += 1
+                entered = True
             yield
         finally:
-            with self._door:
-                self._readers -= 1
-                self._door.notify_all()
+            if entered:
+                with self._door:
+                    self._readers -= 1
+                    self._door.notify_all()
 
     @contextmanager
     def write(self) -> Iterator[None]:
         """Enter alone."""
-        with self._door, self._in_turn():
-            self._door.wait_for(lambda: not self._writing and self._readers == 0)
-            self._writing = True
+        entered = False
         try:
+            with self._door, self._in_turn():
+                self._door.wait_for(lambda: not self._writing and self._readers == 0)
+                self._writing = entered = True
             yield
         finally:
-            with self._door:
-                self._writing = False
-                self._door.notify_all()
+            if entered:
+                with self._door:
+                    self._writing = False
+                    self._door.notify_all()
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
