@@ -8,6 +8,7 @@ place. Whatever interrupts a save, the folder holds the old index or the new one
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -47,17 +48,19 @@ class SavedFolder:
         target = Path(path)
         if target.exists() and not target.is_dir():
             raise IndexFileError(f"{target} is not a folder; give the path of a folder")
-        if target.is_dir() and any(target.iterdir()) and not (target / LISTING).exists():
-            raise IndexFileError(
-                f"{target} holds files that are no saved index; give a new or empty folder"
-            )
         target.mkdir(parents=True, exist_ok=True)
-        folder = cls(target, secrets.token_hex(6))
-        try:
-            yield folder
-            folder._commit()
-        finally:
-            folder._sweep()
+        with _alone_in(target):
+            names = {path.name for path in target.iterdir()}
+            if LISTING not in names and not all(map(_is_ours, names)):
+                raise IndexFileError(
+                    f"{target} holds files that are no saved index; give a new or empty folder"
+                )
+            folder = cls(target, secrets.token_hex(6))
+            try:
+                yield folder
+                folder._commit()
+            finally:
+                folder._sweep()
 
     def put_array(self, name: str, array: npt.NDArray[Any]) -> None:
         """Write an array as ``.npy``."""
@@ -113,7 +116,7 @@ class SavedFolder:
             version, files = listing.pop("format"), listing.pop("files")
         except FileNotFoundError as error:
             raise IndexFileError(f"{target} holds no saved index: no {LISTING} there") from error
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IndexFileError(f"{target / LISTING} cannot be read: {error}") from error
         if version != FORMAT:
             raise IndexFileError(
@@ -142,7 +145,7 @@ class SavedFolder:
             yield
         except SocbiError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError) as error:
             raise IndexFileError(f"{self.path} does not hold a sound index: {error}") from error
 
     def file(self, name: str) -> Path:
@@ -163,6 +166,21 @@ class SavedFolder:
             )
         if verify and _crc32(path) != expected["crc32"]:
             raise IndexFileError(f"{path} is damaged: its checksum differs; restore it from a copy")
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other saves, of this process or another, out until the block ends.
+
+    Two at once would each delete the other's files as leftovers.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _write_array(path: Path, array: npt.NDArray[Any]) -> None:
