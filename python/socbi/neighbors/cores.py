@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from socbi.errors import InvalidInputError
 
 __all__ = ["checked_threads", "core_count", "one_blas_thread"]
@@ -34,9 +36,12 @@ def checked_threads(threads: int | None) -> int:
     """Return the number of threads asked for; all cores if None."""
     if threads is None:
         return core_count()
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise InvalidInputError(f"threads must be 1 or more, or None for all cores; got {threads}")
-    return threads
+    whole = isinstance(threads, (int, np.integer)) and not isinstance(threads, bool)
+    if not whole or threads < 1:
+        raise InvalidInputError(
+            f"threads must be 1 or more, or None for all cores; got {threads!r}"
+        )
+    return int(threads)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from socbi.neighbors.exact import ExactNeighbors
 from socbi.neighbors.graph_folder import GraphFolder
 from socbi.neighbors.makers import NeighborsChoice, build_neighbors
 from socbi.neighbors.metrics import FloatArray, MetricName
-from socbi.neighbors.neighbor_index import NeighborIndex, checked_count
+from socbi.neighbors.neighbor_index import NeighborIndex, checked_count, checked_matrix
 from socbi.neighbors.progress import bar
 from socbi.neighbors.vector_rows import VectorRows, row_chunks
 
@@ -108,7 +108,7 @@ class KnnGraph:
         exact is what `knn_graph` of all vectors would be. Costs two comparisons for each pair of a
         new sample and any.
         """
-        old, total = len(self), len(vectors)
+        old, total = len(self), len(checked_matrix(vectors, "vectors"))
         if total < old:
             raise InvalidInputError(
                 f"the graph has {old} samples and there are {total} vectors; give all of them, "
@@ -183,8 +183,7 @@ def knn_graph(
     ((1000, 1000), 5000)
     """
     number = checked_count(k, "k")
-    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2:
-        raise InvalidInputError("vectors must be an array of the shape (number, dimensions)")
+    checked_matrix(vectors, "vectors")
     if isinstance(neighbors, NeighborIndex):
         metric = neighbors.metric
     kept = None
