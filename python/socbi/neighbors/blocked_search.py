@@ -21,7 +21,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from socbi.neighbors.cores import one_blas_thread
+from socbi.neighbors.cores import one_blas_thread, one_blas_thread_here
 from socbi.neighbors.metrics import FloatArray, Metric
 from socbi.neighbors.products import NumpyProducts, Passing, Products, ProductsMaker
 from socbi.neighbors.progress import Steps
@@ -122,7 +122,7 @@ class _Scan:
         ranges = list(_spans(size, -(-size // parts)))
         if workers == 1:
             return [self._finish(one, [self._collect(one, ranges[0])]) for one in blocks]
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(workers, initializer=one_blas_thread_here) as pool:
             try:
                 collecting = [
                     [pool.submit(self._collect, one, part) for part in ranges] for one in blocks
