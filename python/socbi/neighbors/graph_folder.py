@@ -191,7 +191,7 @@ def _write_header(path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> N
 
 def _mapped(path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     try:
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r")
+        array: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise IndexFileError(f"{path} cannot be read: {error}; delete the folder") from error
     if array.shape != shape or array.dtype != dtype:

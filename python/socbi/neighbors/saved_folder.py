@@ -155,7 +155,10 @@ class SavedFolder:
     def array(self, name: str, *, mapped: bool = False) -> npt.NDArray[Any]:
         """Return an array, read or memory-mapped."""
         path = self.file(f"{name}.npy")
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None)
+        if mapped:
+            return np.lib.format.open_memmap(path, mode="r")
+        with open(path, "rb") as file:
+            array: npt.NDArray[Any] = np.lib.format.read_array(file)
         return array
 
     def _check(self, name: str, *, verify: bool) -> None:
