@@ -182,7 +182,7 @@ def knn_graph(
     >>> graph.csr().shape, graph.csr().nnz
     ((1000, 1000), 5000)
     """
-    number = checked_count(k, "k")
+    number, audited = checked_count(k, "k"), checked_count(audit, "audit", least=0)
     checked_matrix(vectors, "vectors")
     if isinstance(neighbors, NeighborIndex):
         metric = neighbors.metric
@@ -209,8 +209,8 @@ def knn_graph(
             steps.update(len(rows))
     ids, distances = out.arrays()
     recall = None
-    if audit and not isinstance(index, ExactNeighbors):
-        recall = _audit(ids, vectors, index, audit, threads, progress)
+    if audited and not isinstance(index, ExactNeighbors):
+        recall = _audit(ids, vectors, index, audited, threads, progress)
     out.finish(recall)
     return KnnGraph(ids, distances, metric, recall)
 
