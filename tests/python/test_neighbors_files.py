@@ -2,6 +2,7 @@
 
 import builtins
 import errno
+import fcntl
 import json
 import os
 import resource
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from socbi.neighbors import (
     knn_graph,
     load,
 )
+from socbi.neighbors.saved_folder import SavedFolder
 
 every_maker = pytest.mark.parametrize("name", MAKERS)
 
@@ -266,6 +269,36 @@ def test_a_save_interrupted_at_every_step(folder, name, error, there_before):
             assert_alike(load(folder, verify=True), small(name))
         new.save(folder)
         assert len(load(folder, verify=True)) == 1
+
+
+def test_two_saves_at_once(folder, monkeypatch):
+    """The second comes when the first has written all but the listing, and must wait for it."""
+    first, second, moved_on = small("exact"), small("hnsw"), threading.Event()
+    commit, flock = SavedFolder._commit, fcntl.flock
+
+    def save_second():
+        second.save(folder)
+        moved_on.set()
+
+    other = threading.Thread(target=save_second)
+
+    def lock(*arguments):
+        if threading.current_thread() is other:
+            moved_on.set()  # as far as it gets
+        flock(*arguments)
+
+    def commit_late(self):
+        if threading.current_thread() is not other:
+            other.start()
+            assert moved_on.wait(20)
+        commit(self)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    monkeypatch.setattr(SavedFolder, "_commit", commit_late)
+    first.save(folder)
+    other.join()
+    assert_alike(load(folder, verify=True), second)
+    assert len(os.listdir(folder)) == 4
 
 
 @pytest.fixture
