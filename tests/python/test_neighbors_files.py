@@ -301,6 +301,38 @@ def test_two_saves_at_once(folder, monkeypatch):
     assert len(os.listdir(folder)) == 4
 
 
+@pytest.mark.parametrize("open_it", [load, ExactNeighbors.load])
+def test_a_save_while_another_loads(folder, monkeypatch, open_it):
+    """The save comes when the listing is read and no file is open, and must wait for the rest."""
+    old, new, moved_on = small("exact"), made("exact"), threading.Event()
+    new.add([1], cloud(1))
+    old.save(folder)
+    array, flock = SavedFolder.array, fcntl.flock
+
+    def save_new():
+        new.save(folder)
+        moved_on.set()
+
+    other = threading.Thread(target=save_new)
+
+    def lock(*arguments):
+        if threading.current_thread() is other:
+            moved_on.set()  # as far as it gets
+        flock(*arguments)
+
+    def array_late(self, *arguments, **options):
+        if not moved_on.is_set():
+            other.start()
+            assert moved_on.wait(20)
+        return array(self, *arguments, **options)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    monkeypatch.setattr(SavedFolder, "array", array_late)
+    assert_alike(open_it(folder), old)
+    other.join()
+    assert_alike(open_it(folder), new)
+
+
 @pytest.fixture
 def full_disk():
     """Files end at 100 kB, as on a disk that is full."""

@@ -123,10 +123,11 @@ def load(path: str | os.PathLike[str], *, verify: bool = False) -> NeighborIndex
     ...     load(folder).ids().tolist()
     [3]
     """
-    kind = str(SavedFolder.read(path).meta.get("kind"))
-    if kind not in _MAKERS:
-        raise IndexFileError(
-            f"{path} holds an index of the kind {kind!r}, and this socbi knows "
-            f"{', '.join(map(repr, _MAKERS))}: it was written by another release; use that one"
-        )
-    return _MAKERS[kind].load(path, verify=verify)
+    with SavedFolder.reading(path) as folder:
+        kind = str(folder.meta.get("kind"))
+        if kind not in _MAKERS:
+            raise IndexFileError(
+                f"{path} holds an index of the kind {kind!r}, and this socbi knows "
+                f"{', '.join(map(repr, _MAKERS))}: it was written by another release; use that one"
+            )
+        return _MAKERS[kind].load(path, verify=verify)

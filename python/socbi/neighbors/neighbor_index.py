@@ -451,14 +451,18 @@ class NeighborIndex(ABC):
 
         ``verify`` compares every file with its checksum, which reads all of them.
         """
-        folder = SavedFolder.read(path, verify=verify)
-        folder.require_kind(cls.kind, cls.__name__)
-        with folder.refusing_what_is_wrong():
-            index = cls(**folder.meta["settings"])
-            index._dim = int(folder.meta["dim"])
-            index._rows = IdRows(folder.array("ids"), folder.array("alive"))
-            if len(index._rows):
-                index._load_rows(folder)
+        with SavedFolder.reading(path, verify=verify) as folder:
+            folder.require_kind(cls.kind, cls.__name__)
+            with folder.refusing_what_is_wrong():
+                return cls._loaded(folder)
+
+    @classmethod
+    def _loaded(cls: type[_Self], folder: SavedFolder) -> _Self:
+        index = cls(**folder.meta["settings"])
+        index._dim = int(folder.meta["dim"])
+        index._rows = IdRows(folder.array("ids"), folder.array("alive"))
+        if len(index._rows):
+            index._load_rows(folder)
         return index
 
     # ---- checks ----------------------------------------------------------------------------------

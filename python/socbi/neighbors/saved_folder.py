@@ -14,7 +14,7 @@ import os
 import secrets
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class SavedFolder:
         if target.exists() and not target.is_dir():
             raise IndexFileError(f"{target} is not a folder; give the path of a folder")
         target.mkdir(parents=True, exist_ok=True)
-        with _alone_in(target):
+        with _held(target, fcntl.LOCK_EX):
             names = {path.name for path in target.iterdir()}
             if LISTING not in names and not all(map(_is_ours, names)):
                 raise IndexFileError(
@@ -108,9 +108,17 @@ class SavedFolder:
     # ---- reading ---------------------------------------------------------------------------------
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, verify: bool = False) -> SavedFolder:
-        """Return the folder, having checked that its files are there and of their sizes."""
+    @contextmanager
+    def reading(
+        cls, path: str | os.PathLike[str], *, verify: bool = False
+    ) -> Iterator[SavedFolder]:
+        """Yield the folder, having checked its files; no save replaces them in the block."""
         target = Path(path)
+        with _held(target, fcntl.LOCK_SH) if target.is_dir() else nullcontext():
+            yield cls._read(target, verify)
+
+    @classmethod
+    def _read(cls, target: Path, verify: bool) -> SavedFolder:
         try:
             listing = json.loads((target / LISTING).read_text(encoding="utf-8"))
             version, files = listing.pop("format"), listing.pop("files")
@@ -172,15 +180,16 @@ class SavedFolder:
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other saves, of this process or another, out until the block ends.
+def _held(folder: Path, how: int) -> Iterator[None]:
+    """Keep saves, of this process or another, out until the block ends.
 
-    Two at once would each delete the other's files as leftovers.
+    Two at once would each delete the other's files as leftovers, and one beside a load those that
+    it is about to open.
     """
     handle = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            fcntl.flock(handle, how)
         yield
     finally:
         os.close(handle)
