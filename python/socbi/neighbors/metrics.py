@@ -85,7 +85,8 @@ class Metric(ABC):
         eight more cover the preparation of both sides, and both similarities may err.
         """
         roundings = (queries.shape[1] + 8) * _ROUNDING
-        return (2 * roundings * self.scale(self.norms(queries), longest)).astype(np.float32)
+        slack: FloatArray = (2 * roundings * self.scale(self.norms(queries), longest)).astype("f4")
+        return slack
 
 
 class _Cosine(Metric):
