@@ -1,8 +1,9 @@
 """What near means: cosine, euclidean and inner product, as one matrix product and as exact pairs.
 
-A blocked search compares *similarities*, float32 products of a left and a right matrix in which
-the larger is the nearer; it then orders the few that remain by their *distance* in float64. So the
-answer depends on the vectors alone: not on the blocks, the threads or the other queries.
+A blocked search compares *similarities*, float32 products of queries and rows, scaled or moved by a
+number for each row, of which the larger is the nearer; it then orders the few that remain by their
+*distance* in float64. So the answer depends on the vectors alone: not on the blocks, the threads or
+the other queries.
 
 ===================  ====================  ==========================
 metric               distance              similarity
@@ -41,7 +42,6 @@ class Metric(ABC):
     """One meaning of near."""
 
     name: MetricName
-    extra_columns = 0  # how many columns the matrices of the product have beyond the dimensions
 
     def norms(self, block: FloatArray) -> FloatArray:
         """Return the length of each row."""
@@ -57,13 +57,17 @@ class Metric(ABC):
                 f"{_LONGEST:g}; leave such rows out or scale the vectors"
             )
 
-    @abstractmethod
-    def left(self, queries: FloatArray) -> FloatArray:
-        """Return the left matrix of the product."""  # (q, d + extra)
+    def prepared(self, queries: FloatArray) -> FloatArray:
+        """Return the queries as they are multiplied with rows."""
+        return queries
 
-    @abstractmethod
-    def right(self, block: npt.NDArray[np.generic], norms: FloatArray, out: FloatArray) -> None:
-        """Write the right matrix of the product into ``out``."""  # (n, d + extra)
+    def scales(self, norms: FloatArray) -> FloatArray | None:
+        """Return what the products with each row are multiplied by; None for nothing."""
+        return None
+
+    def offsets(self, norms: FloatArray) -> FloatArray | None:
+        """Return what is then added to them; None for nothing."""
+        return None
 
     @abstractmethod
     def distances(self, queries: FloatArray, rows: FloatArray) -> _Doubles:
@@ -92,13 +96,12 @@ class Metric(ABC):
 class _Cosine(Metric):
     name: MetricName = "cosine"
 
-    def left(self, queries: FloatArray) -> FloatArray:
-        directions: FloatArray = np.empty_like(queries)
-        self.right(queries, self.norms(queries), directions)
+    def prepared(self, queries: FloatArray) -> FloatArray:
+        directions: FloatArray = queries * _inverse(self.norms(queries))[:, None]
         return directions
 
-    def right(self, block: npt.NDArray[np.generic], norms: FloatArray, out: FloatArray) -> None:
-        np.multiply(block, _inverse(norms)[:, None], out=out)
+    def scales(self, norms: FloatArray) -> FloatArray | None:
+        return _inverse(norms)
 
     def distances(self, queries: FloatArray, rows: FloatArray) -> _Doubles:
         wide = queries.astype(np.float64)
@@ -115,14 +118,10 @@ class _Cosine(Metric):
 
 class _Euclidean(Metric):
     name: MetricName = "euclidean"
-    extra_columns = 1
 
-    def left(self, queries: FloatArray) -> FloatArray:
-        return np.hstack([queries, np.ones((len(queries), 1), np.float32)])
-
-    def right(self, block: npt.NDArray[np.generic], norms: FloatArray, out: FloatArray) -> None:
-        out[:, :-1] = block
-        out[:, -1] = -0.5 * norms.astype(np.float64) ** 2
+    def offsets(self, norms: FloatArray) -> FloatArray | None:
+        halves: FloatArray = (-0.5 * norms.astype(np.float64) ** 2).astype(np.float32)
+        return halves
 
     def distances(self, queries: FloatArray, rows: FloatArray) -> _Doubles:
         difference = queries.astype(np.float64) - rows
@@ -135,12 +134,6 @@ class _Euclidean(Metric):
 
 class _InnerProduct(Metric):
     name: MetricName = "inner_product"
-
-    def left(self, queries: FloatArray) -> FloatArray:
-        return queries
-
-    def right(self, block: npt.NDArray[np.generic], norms: FloatArray, out: FloatArray) -> None:
-        out[:] = block
 
     def distances(self, queries: FloatArray, rows: FloatArray) -> _Doubles:
         products: _Doubles = (queries.astype(np.float64) * rows).sum(axis=1)

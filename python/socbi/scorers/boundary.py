@@ -53,7 +53,10 @@ class BoundaryRound:
     """Samples left without a label."""
     never_hit: int
     """How many of them no label ever hit: they tie at zero."""
-    elapsed_s: float
+    search_s: float
+    """Seconds for finding the neighbours."""
+    update_s: float
+    """Seconds for the counts and the order."""
 
     @property
     def zero_share(self) -> float:
@@ -168,23 +171,23 @@ class BoundaryScorer:
         so all labels may be given each time. Raises UnknownIdError for an id without a vector;
         nothing has changed then, or when Ctrl-C ends the search.
         """
-        begin = time.perf_counter()
         given = checked_distinct(labelled_ids, "labelled_ids")
         with self._lock:
             ids = given[~self._is_known(given)]
-            k = self._k_for(len(ids))
-            hits = 0
-            if len(ids):
-                shot = fire(self._neighbors, ids, k, progress=self._progress)
-                hits = len(shot.hits)
-                with uninterrupted():
-                    self._labelled.append(ids, shot)
-                    self._leave(ids)
-                    self._count(shot.hits)
-                    self._events.append(Fired(ids, k))
-            left = len(self._neighbors)
-            elapsed_s = time.perf_counter() - begin
-            return BoundaryRound(len(ids), k, hits, left, self._never_hit, elapsed_s)
+            k, left = self._k_for(len(ids)), len(self._neighbors) - len(ids)
+            if len(ids) == 0:
+                return BoundaryRound(0, k, 0, left, self._never_hit, 0.0, 0.0)
+            begin = time.perf_counter()
+            shot = fire(self._neighbors, ids, k, progress=self._progress)
+            searched = time.perf_counter()
+            with uninterrupted():
+                self._labelled.append(ids, shot)
+                self._leave(ids)
+                self._count(shot.hits)
+                self._events.append(Fired(ids, k))
+            search_s, update_s = searched - begin, time.perf_counter() - searched
+            hits = len(shot.hits)
+            return BoundaryRound(len(ids), k, hits, left, self._never_hit, search_s, update_s)
 
     def remove(self, ids: npt.ArrayLike) -> None:
         """Take samples out of the pool and of the neighbours that will get no label."""
