@@ -75,7 +75,7 @@ def nearest_rows(
     workers = 1 if few or not products.parallel else threads
     blocks = list(_spans(count, _query_rows(task, products)))
     scan = _Scan(task, products, steps)
-    with nullcontext() if few or not products.parallel else one_blas_thread():
+    with one_blas_thread() if products.parallel else nullcontext():
         found = scan.run(blocks, workers)
     for (begin, end), (some_rows, some_distances) in zip(blocks, found, strict=True):
         rows[begin:end] = some_rows

@@ -17,7 +17,7 @@ from socbi.neighbors.neighbor_index import NeighborIndex
 from socbi.neighbors.planning import plan
 from socbi.neighbors.saved_folder import SavedFolder
 
-__all__ = ["NeighborsChoice", "build_neighbors", "load"]
+__all__ = ["NeighborsChoice", "build_neighbors", "load", "maker_of"]
 
 NeighborsChoice: TypeAlias = NeighborIndex | Literal["auto", "exact", "hnsw", "faiss"]
 
@@ -87,6 +87,21 @@ def build_neighbors(
     index = _MAKERS[kind](metric, threads=threads, **settings)
     index.add(np.arange(len(vectors)), vectors, progress=progress)
     return index
+
+
+def maker_of(kind: str) -> type[NeighborIndex]:
+    """Return the class that makes indexes of this kind.
+
+    Examples
+    --------
+    >>> maker_of("exact").__name__
+    'ExactNeighbors'
+    """
+    if kind not in _MAKERS:
+        raise InvalidInputError(
+            f"the kind must be one of {', '.join(map(repr, _MAKERS))}, got {kind!r}"
+        )
+    return _MAKERS[kind]
 
 
 def load(path: str | os.PathLike[str], *, verify: bool = False) -> NeighborIndex:
