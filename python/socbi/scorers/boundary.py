@@ -83,8 +83,8 @@ class BoundaryScorer:
         A `NeighborIndex` that holds a vector for each sample of the pool; or the vectors, (n, d),
         for which one is built as `plan` advises.
     k
-        How many neighbours a label hits. ``"auto"``: the smallest number with which all labels
-        together hit each sample of the pool twice on average, and at least 10.
+        How many neighbours a label hits. ``"auto"``: the smallest number with which as many labels
+        as there are would hit each sample of the pool twice on average, and at least 10.
     ties
         Which of equally often hit samples comes first: ``"distance"``, the farther from its nearest
         label; ``"random"``; ``"density"``, the denser; ``"id"``.
