@@ -47,6 +47,9 @@ inline constexpr std::size_t kGatherDistance = 24;
 /// How many pops ahead a pop asks for a sample's score and place.
 inline constexpr std::size_t kPopFetchDistance = 16;
 
+/// How many samples ahead a removal of many asks for a score.
+inline constexpr std::size_t kRemoveDistance = 16;
+
 /// Keys are cut into at most so many pieces by splitters (a byte names the piece, and 16 to 64
 /// splitters stay in the L1 cache); into more by sorting. Eight draws a piece make pieces that are
 /// even to about a third.
