@@ -439,7 +439,7 @@ class SemiOrderedList {
       }
     }
     for (const Key key : keys) table_.places()[order_.id(key)] = kInFront;
-    keys.shrink_to_fit();
+    if (keys.capacity() > keys.size() + keys.size() / tuning::kSlackShare) keys.shrink_to_fit();
     front_.refill(std::move(keys));
   }
 
