@@ -31,7 +31,7 @@ namespace detail {
 /// A block of scores, and for each a flag: can its sample's key be below the bound?
 struct ScanBlock {
   static constexpr std::size_t kSize = 64;
-  alignas(kSize) std::uint8_t below[kSize];
+  alignas(kSize) std::uint8_t below[kSize] = {};
   std::uint32_t tied = 0;  // did a score equal the bound's, in this block or the one before?
 
   /// Flags `count` scores, the first of them that of `begin`. Tie-breaks cost ten times the rest,
@@ -63,6 +63,19 @@ struct ScanBlock {
           static_cast<std::uint8_t>(lower | (equal & static_cast<std::uint32_t>(tie < tie_bound)));
     }
   }
+
+  /// The first `count` flags as bits, so that picking out the set ones branches on how many there
+  /// are and on nothing else.
+  [[nodiscard, gnu::always_inline]] std::uint64_t bits(std::size_t count) const noexcept {
+    static_assert(std::endian::native == std::endian::little);
+    std::uint64_t all = 0;
+    for (std::size_t group = 0; group < kSize; group += 8) {
+      std::uint64_t eight = 0;
+      std::memcpy(&eight, below + group, 8);
+      all |= ((eight * 0x0102040810204080ULL) >> 56) << group;  // byte i, 0 or 1, becomes bit i
+    }
+    return count == kSize ? all : all & ((std::uint64_t{1} << count) - 1);
+  }
 };
 
 /// See scan_below. Inlined into one function for each instruction set.
@@ -81,16 +94,10 @@ template <bool kTiesById, class Visit>
     for (std::size_t i = 0; i < count; ++i) any |= static_cast<std::uint32_t>(block[i] <= highest);
     if (any == 0) continue;
     flags.flag<kTiesById>(block, begin, count, order, bound);
-    // Eight flags at a time, the set ones picked out.
-    static_assert(std::endian::native == std::endian::little);
-    for (std::size_t group = 0; group < count; group += 8) {
-      std::uint64_t eight = 0;
-      std::memcpy(&eight, flags.below + group, std::min<std::size_t>(8, count - group));
-      for (; eight != 0; eight &= eight - 1) {
-        const std::size_t i = group + static_cast<std::size_t>(std::countr_zero(eight)) / 8;
-        const Key key = order.key(block[i], static_cast<Id>(begin + i));
-        if (key < bound) bound = visit(key);
-      }
+    for (std::uint64_t set = flags.bits(count); set != 0; set &= set - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(set));
+      const Key key = order.key(block[i], static_cast<Id>(begin + i));
+      if (key < bound) bound = visit(key);
     }
   }
 }
