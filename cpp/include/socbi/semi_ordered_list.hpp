@@ -72,6 +72,8 @@ struct Outbox {
 class SemiOrderedList {
  public:
   static constexpr Place kUnlisted = 0;
+  /// Says nothing of a sample whose key is behind the listed. Retrieval leaves it there when it
+  /// meets such a sample: writing kUnlisted would cost a miss, and both are read the same.
   static constexpr Place kInFront = 1;
   static constexpr Place kInInbox = 2;
 
@@ -110,6 +112,8 @@ class SemiOrderedList {
       if (now == filed) {
         // An id can be in the front twice with one key, if it left and came back.
         if (out.empty() || out.back() != filed) out.push_back(filed);
+      } else if (now >= rest_lower_) {
+        ++counters_.refiled;  // behind the listed: see kInFront
       } else if (now > filed && table_.places()[id] == kInFront) {
         refile(id, now);
       } else {
