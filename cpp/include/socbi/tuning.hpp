@@ -85,10 +85,15 @@ inline constexpr std::size_t kUncutPerTaken = 64;
 /// Growth of the node capacity with rank. 4 and 16 are equally good, 64 is not.
 inline constexpr std::size_t kGrowth = 16;
 
-/// What listing costs, in units of a look at one score by the scan (0.4 ns at 10^6): a sample
-/// listed is collected, sorted, looked up and taken for about 20 ns. SemiOrderedList::listed_size
-/// weighs the scan, which a longer list makes rarer, against what grows stale in it.
-inline constexpr double kListedInLooks = 50.0;
+/// What a sample costs, in looks of a scan at one score (0.3 to 0.4 ns), by each of three ways
+/// (list_cost.hpp): listed it is collected, sorted, looked up and taken for 20 ns (small lists) to
+/// 35 (10^7); found by a walk along the ties it costs 8 to 20; by a scan, sorting, 10 to 20.
+/// Measured at 10^5, 10^6 and 10^7 reals, list over scan: a hundredth taken, 10% changed 0.7, 0.9
+/// and 1.1 (predicted 0.8), 20% 0.8, 1.05 and 1.1 (1.0), a third 1.1, 1.25 and 1.25 (1.2); a
+/// twentieth taken, 5% changed 1.2, 1.3 and 1.6 (1.3), 20% 1.4, 1.8 and 1.9 (1.6).
+inline constexpr double kListedInLooks = 60.0;
+inline constexpr double kWalkedInLooks = 30.0;
+inline constexpr double kScannedInLooks = 35.0;
 
 /// Share of the pool that a retrieval is taken to change before any was seen, and the most listed:
 /// a quarter of the pool, for memory, and because a scan of all costs no more then.
