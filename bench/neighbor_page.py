@@ -19,6 +19,7 @@ PAGE = TOP / "docs" / "neighbors.md"
 NEIGHBORS = "python -m bench.neighbors"
 ROUND = "python -m bench.round"
 PLAN = "python -m bench.plan"
+FILES = ("neighbors", "round", "plan", "boundary")
 PACKAGES = (
     "python", "numpy", "scipy", "hnswlib", "faiss-cpu", "scikit-learn", "scikit-activeml",
     "lightly-mundig", "small-text",
@@ -39,13 +40,13 @@ def draw(plots: Path | None) -> None:
 
 def core_counts() -> list[int]:
     names = [path.stem for path in results.FOLDER.glob("*cores.json")]
-    known = [name for name in names if name.startswith(("neighbors-", "round-", "plan-"))]
+    known = [name for name in names if name.startswith(tuple(f"{one}-" for one in FILES))]
     return sorted({int(name.rpartition("-")[2].removesuffix("cores")) for name in known})
 
 
 def machine_section(cores: int, plots: Path | None) -> Lines:
     found: dict[str, Record] = {}
-    for name in ("neighbors", "round", "plan"):
+    for name in FILES:
         path = results.FOLDER / f"{name}-{cores}cores.json"
         if path.exists():
             found[name] = results.load(path)
@@ -63,6 +64,8 @@ def machine_section(cores: int, plots: Path | None) -> Lines:
         lines += ["### Ways to find neighbours", "", *neighbor_section(records["neighbors"], cores)]
     if "plan" in records:
         lines += ["### What the plan told", "", *plan_section(records["plan"])]
+    if "boundary" in records:
+        lines += ["### Which K, tie-break and guard", "", *boundary_section(records["boundary"])]
     return lines
 
 
@@ -188,6 +191,32 @@ def plan_section(plans: list[Record]) -> Lines:
     ]
     head = ["told / measured", "samples", "k", "build, s", "2,000 queries, s", "memory, MB"]
     return table(head, rows)
+
+
+def boundary_section(records: list[Record]) -> Lines:
+    sets = {one["data"]: one for one in records}
+    arms = list(dict.fromkeys(one["arm"] for one in records))
+    found = {(one["arm"], one["data"]): one for one in records}
+    rows = [
+        [
+            arm,
+            *[
+                f"{found[arm, data]['gain']:+.2f} ± {found[arm, data]['half']:.2f} "
+                f"({found[arm, data]['zero_share']:.0%})"
+                for data in sets
+            ],
+        ]
+        for arm in arms
+    ]
+    head = ["", *[f"{name} (random {one['random']:.1f})" for name, one in sets.items()]]
+    return [
+        "Batches straight from `top`, 5 labels a class at the start, 20 rounds of 2 a class,",
+        f"logistic regression, {records[0]['seeds']} seeds (`python -m bench.boundary`): mean",
+        "accuracy over the rounds less that of picking at random, in points, with the 95% interval",
+        "of the paired differences; in brackets the share of the pool that tied at zero.",
+        "",
+        *table(head, rows),
+    ]
 
 
 def milliseconds(seconds: float) -> str:
