@@ -1,4 +1,4 @@
-"""What do the results say? Draws docs/performance.md, the README's short table and the plots.
+"""What do the results say? Draws docs/performance.md, docs/neighbors.md, the README's table, plots.
 
 ``python -m bench.page`` reads the files of bench/results/ alone and measures nothing; where a file
 is missing the page says which command gives it. The plots in docs/plots/ need matplotlib
@@ -10,10 +10,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
 
-from bench import plots
+from bench import neighbor_page, plots
 from bench.machines import Machine, machines
 from bench.promises import (
     GRID,
@@ -28,12 +26,12 @@ from bench.promises import (
     threads_of,
 )
 from bench.results import TOP, Record
+from bench.tables import Lines, provenance, replace_between, table, yes
 from bench.verdicts import OURS, by_cell, summary, verdicts
 
 PAGE = TOP / "docs" / "performance.md"
 README = TOP / "README.md"
 PLOTS = TOP / "docs" / "plots"
-Lines = list[str]
 
 
 def main() -> int:
@@ -51,29 +49,12 @@ def main() -> int:
     sections = [line for machine in found for line in machine_section(machine)]
     replace_between(PAGE, "measured", sections or [missing(LIMIT, GRID, REPLAY)])
     replace_between(README, "rounds", short_table(found))
+    neighbor_page.draw(None if arguments.no_plots else PLOTS)
     return 0
-
-
-def replace_between(page: Path, name: str, lines: Lines) -> None:
-    """Put lines between the page's two markers of this name."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    head, rest = page.read_text().split(begin)
-    _, tail = rest.split(end)
-    page.write_text("\n".join([head + begin, *lines, end + tail]))
 
 
 def missing(*commands: str) -> str:
     return f"Not measured yet: {', '.join(f'`{command}`' for command in commands)}."
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> Lines:
-    """The first ``words`` columns hold words, the others numbers."""
-    rules = ["---"] * words + ["---:"] * (len(head) - words)
-    return ["| " + " | ".join(row) + " |" for row in (head, rules, *rows)] + [""]
-
-
-def yes(met: bool | None) -> str:
-    return "-" if met is None else "yes" if met else "**no**"
 
 
 def times(ratio: float) -> str:
@@ -101,20 +82,6 @@ def machine_section(machine: Machine) -> Lines:
         *grid_section(machine),
         *replay_section(machine),
     ]
-
-
-def provenance(name: str, result: Record) -> str:
-    packages = ", ".join(
-        f"{package} {result[package]}"
-        for package in ("python", "numpy", "torch", "sortedcontainers", "absl")
-        if result.get(package)
-    )
-    dirty = " with changes not committed" if result["dirty"] else ""
-    return (
-        f"- [{name}](../bench/results/{name}): {result['date']}, commit {result['commit']}{dirty}, "
-        f"{result['cpu']}, {result['cores']} cores, {result['compiler']}, {packages}, "
-        f"seed {result['seed']}."
-    )
 
 
 def goal_table(machine: Machine) -> Lines:

@@ -49,10 +49,16 @@ def machine() -> Record:
         "cores": os.cpu_count(),
         "compiler": first_line(shutil.which("c++") or "c++", "--version"),
         "python": platform.python_version(),
-        **{name: version(name) for name in ("numpy", "torch", "sortedcontainers", "socbi")},
+        **{name: version(name) for name in PACKAGES},
         "absl": absl_version(),
     }
 
+
+# What the figures of some benchmark depend on.
+PACKAGES = (
+    "numpy", "scipy", "torch", "sortedcontainers", "socbi", "hnswlib", "faiss-cpu", "scikit-learn",
+    "scikit-activeml", "lightly-mundig", "small-text",
+)  # fmt: skip
 
 # A change of these makes other figures; results and pages that lie about uncommitted do not.
 CODE = ("cpp", "python", "bench", "CMakeLists.txt", ":!bench/results")

@@ -694,6 +694,46 @@ TEST_CASE("dense rounds are scanned, sparse ones listed") {
   CHECK(stat(stats, "listed") == 0);
 }
 
+TEST_CASE("so many that a scan costs less are scanned, and the list stays") {
+  const IndexOptions options = options_of(Refile::kLazy, 0, 0);
+  Scores scores(40'000);
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    scores[i] = static_cast<float>(i * 7919 % scores.size()) / 8.0F;
+  }
+  SemiOrderedIndex index(scores, options);
+  ReferenceIndex reference(scores, options);
+  const auto pop = [&](std::size_t wanted) {
+    Batch batch;
+    for (std::int64_t id = 0; id < 40'000; id += 40) {
+      if (index.contains(id)) batch.push_back(id);
+    }
+    index.add(batch, Values(-2.0F));
+    reference.add(batch, Values(-2.0F));
+    REQUIRE(difference(index.pop(wanted), reference.pop(wanted)) == "");
+    REQUIRE(difference(index, reference) == "");
+    return index.stats();
+  };
+  CHECK(stat(pop(4'000), "listed") == 0);  // nothing to be built for it
+  CHECK(stat(pop(50), "listed") == 1);
+  const std::uint64_t before = stat(index.stats(), "scans");
+  CHECK(stat(pop(4'000), "scans") == before + 1);
+  CHECK(stat(pop(4'000), "scans") == before + 2);
+  CHECK(stat(pop(50), "scans") == before + 2);
+  CHECK(stat(index.stats(), "rebuilds") == 1);
+}
+
+TEST_CASE("many that tie are walked, not scanned") {
+  const IndexOptions options = options_of(Refile::kLazy, 0, 0);
+  SemiOrderedIndex index(40'000, options);
+  ReferenceIndex reference(40'000, options);
+  for (int round = 0; round < 4; ++round) {
+    REQUIRE(difference(index.pop(4'000), reference.pop(4'000)) == "");
+    REQUIRE(difference(index, reference) == "");
+  }
+  CHECK(stat(index.stats(), "scans") == 0);
+  CHECK(stat(index.stats(), "walks") > 0);
+}
+
 TEST_CASE("updates away from the asked end move nothing") {
   for (const Asked order : {Asked::kSmallest, Asked::kLargest}) {
     IndexOptions options = options_of(Refile::kLazy, 8, 4);

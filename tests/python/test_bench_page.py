@@ -9,6 +9,7 @@ import pytest
 from bench import page, results
 from bench.machines import Machine, machines
 from bench.promises import goals
+from bench.tables import replace_between
 from bench.verdicts import OURS, geometric_mean, summary, verdicts
 
 HEAD = {
@@ -183,7 +184,7 @@ def test_a_run_is_kept_and_read_again(tmp_path, monkeypatch):
 def test_lines_are_put_between_the_markers(tmp_path):
     file = tmp_path / "page.md"
     file.write_text("a\n<!-- x: begin -->\nold\n<!-- x: end -->\nb\n")
-    page.replace_between(file, "x", ["new"])
+    replace_between(file, "x", ["new"])
     assert file.read_text() == "a\n<!-- x: begin -->\nnew\n<!-- x: end -->\nb\n"
 
 

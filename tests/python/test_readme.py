@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+TOP = Path(__file__).resolve().parents[2]
+README = TOP / "README.md"
+PAGES = [README, TOP / "docs" / "neighbors.md"]
 EXAMPLE = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
 
 
-@pytest.mark.parametrize(("code", "printed"), EXAMPLE.findall(README.read_text()))
+@pytest.mark.parametrize(
+    ("code", "printed"),
+    [example for page in PAGES for example in EXAMPLE.findall(page.read_text())],
+)
 def test_example_prints_what_the_page_says(code, printed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     out = io.StringIO()

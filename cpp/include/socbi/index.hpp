@@ -172,7 +172,7 @@ class BasicIndex {
     const Alone alone(gate_);
     require_in_pool(table_, ids);
     require_distinct(ids);
-    for (const std::int64_t id : ids) table_.remove_plain(static_cast<Id>(id));
+    table_.remove_all_plain(ids);
     if (ordering_.notice() != Notice::kEvery) return;
     updater_.tell_alone(ids.size(), [&](std::size_t i) { return ids[i]; });
   }
@@ -293,11 +293,10 @@ class BasicIndex {
     ordering_.take(count, remove, keys);
     assert(keys.size() == count);
     for (std::size_t i = 0; i < count; ++i) {
-      const Id id = order_.id(keys[i]);
-      best.ids[i] = id;
+      best.ids[i] = order_.id(keys[i]);
       best.scores[i] = outward(TotalOrder::score(keys[i]));
-      if (remove) table_.remove_plain(id);
     }
+    if (remove) table_.remove_all_plain(best.ids);
     return best;
   }
 

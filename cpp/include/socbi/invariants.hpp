@@ -64,7 +64,9 @@ inline std::string check_list(const ScoreTable& table, const TotalOrder& order,
     const Place place = table.places()[id];
     const Key key = order.key(table.scores()[id], id);
     const std::string name = "sample " + std::to_string(i) + " at place " + std::to_string(place);
-    if (place != SemiOrderedList::kUnlisted && !filed[id]) return name + " is not filed there";
+    const bool behind = key >= list.rest_lower() && place == SemiOrderedList::kInFront;
+    const bool nowhere = place == SemiOrderedList::kUnlisted || behind;
+    if (!nowhere && !filed[id]) return name + " is not filed there";
     if (key < list.lower(place)) return name + " has a key below the bound of that place";
     const bool anywhere = place == SemiOrderedList::kInInbox || place == SemiOrderedList::kInFront;
     if (exact && !anywhere && key >= list.upper(place)) return name + " belongs further on";

@@ -28,41 +28,76 @@ namespace socbi {
 
 namespace detail {
 
+/// A block of scores, and for each a flag: can its sample's key be below the bound?
+struct ScanBlock {
+  static constexpr std::size_t kSize = 64;
+  alignas(kSize) std::uint8_t below[kSize] = {};
+  std::uint32_t tied = 0;  // did a score equal the bound's, in this block or the one before?
+
+  /// Flags `count` scores, the first of them that of `begin`. Tie-breaks cost ten times the rest,
+  /// and of real scores hardly one equals the bound's: so they are made only near where one does.
+  template <bool kTiesById>
+  [[gnu::always_inline]] void flag(const float* scores, std::size_t begin, std::size_t count,
+                                   const TotalOrder& order, Key bound) noexcept {
+    const float highest = TotalOrder::score(bound);
+    const auto tie_bound = static_cast<std::uint32_t>(bound);
+    if (tied == 0) {
+      for (std::size_t i = 0; i < count; ++i) {
+        tied |= static_cast<std::uint32_t>(scores[i] == highest);
+      }
+    }
+    if (tied == 0) {
+      for (std::size_t i = 0; i < count; ++i) {
+        below[i] = static_cast<std::uint8_t>(scores[i] < highest);
+      }
+      return;
+    }
+    tied = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto id = static_cast<Id>(begin + i);
+      const std::uint32_t tie = kTiesById ? id : order.tie_by_seed(id);
+      const auto lower = static_cast<std::uint32_t>(scores[i] < highest);
+      const auto equal = static_cast<std::uint32_t>(scores[i] == highest);
+      tied |= equal;
+      below[i] =
+          static_cast<std::uint8_t>(lower | (equal & static_cast<std::uint32_t>(tie < tie_bound)));
+    }
+  }
+
+  /// The first `count` flags as bits, so that picking out the set ones branches on how many there
+  /// are and on nothing else.
+  [[nodiscard, gnu::always_inline]] std::uint64_t bits(std::size_t count) const noexcept {
+    static_assert(std::endian::native == std::endian::little);
+    std::uint64_t all = 0;
+    for (std::size_t group = 0; group < kSize; group += 8) {
+      std::uint64_t eight = 0;
+      std::memcpy(&eight, below + group, 8);
+      all |= ((eight * 0x0102040810204080ULL) >> 56) << group;  // byte i, 0 or 1, becomes bit i
+    }
+    return count == kSize ? all : all & ((std::uint64_t{1} << count) - 1);
+  }
+};
+
 /// See scan_below. Inlined into one function for each instruction set.
 template <bool kTiesById, class Visit>
 [[gnu::always_inline]] inline void scan_body(const ScoreTable& table, const TotalOrder& order,
                                              Key bound, Visit& visit) {
-  constexpr std::size_t kBlock = 64;
   const float* const scores = table.scores();
   const std::size_t size = table.size();
-  alignas(kBlock) std::uint8_t below[kBlock];
-  for (std::size_t begin = 0; begin < size; begin += kBlock) {
+  ScanBlock flags;
+  for (std::size_t begin = 0; begin < size; begin += ScanBlock::kSize) {
     // The highest score that a key below the bound can have; the tie-break decides among equals.
     const float highest = TotalOrder::score(bound);
-    const auto tie_bound = static_cast<std::uint32_t>(bound);
-    const std::size_t count = std::min(kBlock, size - begin);
+    const std::size_t count = std::min(ScanBlock::kSize, size - begin);
     const float* const block = scores + begin;
     std::uint32_t any = 0;
     for (std::size_t i = 0; i < count; ++i) any |= static_cast<std::uint32_t>(block[i] <= highest);
     if (any == 0) continue;
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto id = static_cast<Id>(begin + i);
-      const std::uint32_t tie = kTiesById ? id : order.tie_by_seed(id);
-      const auto lower = static_cast<std::uint32_t>(block[i] < highest);
-      const auto equal = static_cast<std::uint32_t>(block[i] == highest);
-      below[i] =
-          static_cast<std::uint8_t>(lower | (equal & static_cast<std::uint32_t>(tie < tie_bound)));
-    }
-    // Eight flags at a time, the set ones picked out.
-    static_assert(std::endian::native == std::endian::little);
-    for (std::size_t group = 0; group < count; group += 8) {
-      std::uint64_t flags = 0;
-      std::memcpy(&flags, below + group, std::min<std::size_t>(8, count - group));
-      for (; flags != 0; flags &= flags - 1) {
-        const std::size_t i = group + static_cast<std::size_t>(std::countr_zero(flags)) / 8;
-        const Key key = order.key(block[i], static_cast<Id>(begin + i));
-        if (key < bound) bound = visit(key);
-      }
+    flags.flag<kTiesById>(block, begin, count, order, bound);
+    for (std::uint64_t set = flags.bits(count); set != 0; set &= set - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(set));
+      const Key key = order.key(block[i], static_cast<Id>(begin + i));
+      if (key < bound) bound = visit(key);
     }
   }
 }
@@ -121,10 +156,11 @@ inline void replace_worst(std::vector<Key>& heap, Key key) noexcept {
   heap[hole] = key;
 }
 
-/// A key that, by the word of a random sample, at least `wanted` of the pool lie below; and whether
-/// so many tie at its score that a walk along the ties pays.
+/// A key that, by the word of a random sample, at least `wanted` of the pool lie below; how many do
+/// at the most, most likely; and whether so many tie at its score that a walk along the ties pays.
 struct Guess {
   Key bound = kRemovedKey;
+  std::size_t below = 0;
   bool tied = false;
 };
 
@@ -153,7 +189,10 @@ inline Guess guess_bound(const ScoreTable& table, const TotalOrder& order, std::
       static_cast<double>(order.ties() == Ties::kId ? table.size() : order.tie_end());
   const double hits_a_look = static_cast<double>(tied) / tuning::kThresholdSamples *
                              static_cast<double>(table.size()) / looks;
-  return {*nth, hits_a_look > tuning::kHitsToBegin};
+  const double most = static_cast<double>(rank) + 2.0 * std::sqrt(static_cast<double>(rank)) + 1.0;
+  const double below =
+      most / static_cast<double>(drawn.size()) * static_cast<double>(table.alive());
+  return {*nth, static_cast<std::size_t>(below), hits_a_look > tuning::kHitsToBegin};
 }
 
 }  // namespace detail
@@ -174,8 +213,10 @@ inline Key collect_below(const ScoreTable& table, const TotalOrder& order, Key b
 /// was short, which happens less than once in a hundred calls). Needs the gate held alone.
 inline Key collect_smallest(const ScoreTable& table, const TotalOrder& order, std::size_t wanted,
                             std::vector<Key>& out) {
-  Key bound = kRemovedKey;
-  if (wanted < table.alive() / 2) bound = detail::guess_bound(table, order, wanted).bound;
+  detail::Guess guess;
+  if (wanted < table.alive() / 2) guess = detail::guess_bound(table, order, wanted);
+  Key bound = guess.bound;
+  out.reserve(bound == kRemovedKey ? table.alive() : guess.below);
   collect_below(table, order, bound, out);
   if (out.size() < wanted && bound < kRemovedKey) {
     bound = collect_below(table, order, kRemovedKey, out);

@@ -22,7 +22,9 @@
 #include <vector>
 
 #include "socbi/huge_pages.hpp"
+#include "socbi/prefetch.hpp"
 #include "socbi/score.hpp"
+#include "socbi/tuning.hpp"
 #include "socbi/update_protocol.hpp"
 
 namespace socbi {
@@ -51,9 +53,18 @@ class ScoreTable {
 
   /// Takes a sample out of the pool. Its place stays as it is: whoever meets its entry drops it.
   void remove_plain(Id id) noexcept {
-    scores_[id] = kRemovedScore;
-    bits_[id / 64] &= ~(std::uint64_t{1} << (id % 64));
+    strike_out(id);
     count_alive(-1);
+  }
+
+  /// Takes samples out of the pool, each given once.
+  void remove_all_plain(std::span<const std::int64_t> ids) noexcept {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const std::size_t ahead = std::min(i + tuning::kRemoveDistance, ids.size() - 1);
+      fetch_ahead(scores_.data() + ids[ahead]);
+      strike_out(static_cast<Id>(ids[i]));
+    }
+    count_alive(-static_cast<std::ptrdiff_t>(ids.size()));
   }
 
   /// Puts a sample that is not in the pool back into it, filed nowhere.
@@ -111,6 +122,11 @@ class ScoreTable {
   }
 
  private:
+  void strike_out(Id id) noexcept {
+    scores_[id] = kRemovedScore;
+    bits_[id / 64] &= ~(std::uint64_t{1} << (id % 64));
+  }
+
   /// Written alone, so no other write can come between; relaxed: read as a number and no more.
   void count_alive(std::ptrdiff_t more) noexcept {
     alive_.store(alive_.load(std::memory_order_relaxed) + static_cast<std::size_t>(more),

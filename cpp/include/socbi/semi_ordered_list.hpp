@@ -30,7 +30,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -40,6 +39,7 @@
 #include <vector>
 
 #include "socbi/front.hpp"
+#include "socbi/list_cost.hpp"
 #include "socbi/node_towers.hpp"
 #include "socbi/partition.hpp"
 #include "socbi/prefetch.hpp"
@@ -72,6 +72,8 @@ struct Outbox {
 class SemiOrderedList {
  public:
   static constexpr Place kUnlisted = 0;
+  /// Says nothing of a sample whose key is behind the listed. Retrieval leaves it there when it
+  /// meets such a sample: writing kUnlisted would cost a miss, and both are read the same.
   static constexpr Place kInFront = 1;
   static constexpr Place kInInbox = 2;
 
@@ -92,6 +94,7 @@ class SemiOrderedList {
   /// to `out`. They stay in the pool: the caller removes them or puts them back.
   void take(std::size_t wanted, std::vector<Key>& out) {
     empty_inbox();
+    walking_ = false;
     if (front_.joined() > front_.size() / 2 + tuning::kSmallestFront) refresh_front();
     for (std::size_t i = 0; i < std::min(wanted, tuning::kPopFetchDistance); ++i) fetch_front(i);
     while (out.size() < wanted) {
@@ -110,6 +113,8 @@ class SemiOrderedList {
       if (now == filed) {
         // An id can be in the front twice with one key, if it left and came back.
         if (out.empty() || out.back() != filed) out.push_back(filed);
+      } else if (now >= rest_lower_) {
+        ++counters_.refiled;  // behind the listed: see kInFront
       } else if (now > filed && table_.places()[id] == kInFront) {
         refile(id, now);
       } else {
@@ -127,6 +132,18 @@ class SemiOrderedList {
 
   /// The share of the pool that is expected to change between two retrievals.
   void expect_pace(double share) noexcept { pace_ = std::max(share, 1e-9); }
+
+  /// Is as much listed, in nodes as large, as suits what is asked for?
+  [[nodiscard]] bool sized_by_demand() const noexcept { return capacity_ == 0 && growth_ > 1; }
+
+  /// What retrievals of `wanted` (not 0) cost at that pace, if they are listed and not walked.
+  [[nodiscard]] ListCost expected_cost(std::size_t wanted) const noexcept {
+    return {static_cast<double>(table_.size()), static_cast<double>(table_.alive()),
+            static_cast<double>(wanted), pace_};
+  }
+
+  /// Did the last retrieval come to a walk along the ties that paid?
+  [[nodiscard]] bool walking() const noexcept { return walking_; }
 
   // ---- filing ----------------------------------------------------------------------------------
 
@@ -229,6 +246,7 @@ class SemiOrderedList {
     std::vector<Place>().swap(overfull_);
     wants_upkeep_.store(false);
     rest_lower_ = kLowestKey;
+    walking_ = false;
     appended_.store(0);
     broken_.store(false);
     table_.forget_places();
@@ -364,6 +382,7 @@ class SemiOrderedList {
     const WalkEnd end = walk_ties(table_, order_, rest_lower_, wanted - before, patience, out);
     rest_lower_ = end.next;
     walk_pays_ = end.enough;
+    walking_ = end.enough;
     ++counters_.walks;
     return out.size() > before;
   }
@@ -374,21 +393,12 @@ class SemiOrderedList {
     return std::max(tuning::kSmallestFront, tuning::kFrontPerTaken * wanted);
   }
 
-  /// How much to list. A list for R retrievals costs a scan (A) and B for each retrieval, and of
-  /// what is listed R h / 2 is stale on average when it is met, h being the share of the pool that
-  /// changes between two: (A / R + B) / (1 - R h / 2) a retrieval, lowest where R^2 B h / 2 + R A h
-  /// = A.
+  /// How much to list: what the cheapest list holds.
   [[nodiscard]] std::size_t listed_size(std::size_t wanted) const noexcept {
-    const std::size_t pool = table_.alive();
-    if (growth_ == 1) return pool;
-    const auto scan = static_cast<double>(table_.size());
-    const double each = tuning::kListedInLooks * static_cast<double>(wanted);
-    const double half = scan * pace_ / 2;
-    const double retrievals = scan / (half + std::sqrt(half * half + scan * each * pace_ / 2));
-    const auto listed =
-        static_cast<std::size_t>(std::min(retrievals * static_cast<double>(wanted),
-                                          static_cast<double>(pool) / tuning::kListedShareMost));
-    return std::max({listed, wanted, tuning::kListedLeast});
+    if (growth_ == 1) return table_.alive();
+    const ListCost cost = expected_cost(wanted);
+    return std::max(
+        {static_cast<std::size_t>(cost.retrievals() * cost.wanted), wanted, tuning::kListedLeast});
   }
 
   /// The keys of the samples that belong to a node and to its range, marked as in the front; what
@@ -439,15 +449,14 @@ class SemiOrderedList {
       }
     }
     for (const Key key : keys) table_.places()[order_.id(key)] = kInFront;
-    keys.shrink_to_fit();
+    if (keys.capacity() > keys.size() + keys.size() / tuning::kSlackShare) keys.shrink_to_fit();
     front_.refill(std::move(keys));
   }
 
   /// Up to so many keys are sorted as they are. What serves few retrievals is soon taken, so
   /// cutting it first is work for nothing; what serves many would be stale before it is.
   [[nodiscard]] std::size_t most_uncut(std::size_t capacity, std::size_t wanted) const noexcept {
-    const bool free = capacity_ == 0 && growth_ > 1;
-    return std::max(2 * capacity, free ? tuning::kUncutPerTaken * wanted : 0);
+    return std::max(2 * capacity, sized_by_demand() ? tuning::kUncutPerTaken * wanted : 0);
   }
 
   static Key lowest(std::span<const Key> keys) {
@@ -514,6 +523,7 @@ class SemiOrderedList {
   double pace_ = tuning::kPaceUnknown;
   std::size_t patience_ = tuning::kLooksToJudge;  // of the next walk
   bool walk_pays_ = true;                         // no walk has given up since the last listing
+  bool walking_ = false;
   Key rest_lower_ = kLowestKey;  // keys from here on are unlisted; changed alone, read shared
   std::mutex inbox_mutex_;       // shared: guards the next two; alone: not needed
   std::vector<Id> inbox_;

@@ -8,7 +8,8 @@
 //   less than a third                                           -> list (built by the first scan)
 //   in between                                                  -> as it was
 //
-// where a change towards the asked end counts for eight, since the list must be told of it.
+// where a change towards the asked end counts for eight, since the list must be told of it. A list
+// is not used, and not built, for a retrieval of so many that a scan costs less (list_cost.hpp).
 // With `refile = eager` (the paper's behaviour) the list always stands and every update moves its
 // sample at once; with `refile = lazy` only an update towards the asked end is noticed.
 //
@@ -24,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "socbi/list_cost.hpp"
 #include "socbi/ordering.hpp"
 #include "socbi/scan.hpp"
 #include "socbi/semi_ordered_list.hpp"
@@ -122,11 +124,10 @@ class SemiOrdering {
     out.clear();
     if (wanted == 0) return;
     out.reserve(wanted);
-    decide(wanted);
+    const bool use_list = decide(wanted);
     updates_.store(0);
     towards_.store(0);
-    const bool small = wanted <= table_.alive() / tuning::kListedShareMost;
-    if (!listed_ || !small || !take_listed(wanted, remove, out)) {
+    if (!use_list || !take_listed(wanted, remove, out)) {
       ++scans_;
       smallest_sorted(table_, order_, wanted, out);
     }
@@ -174,19 +175,44 @@ class SemiOrdering {
     return eager_ ? list_.file(id, key, scratch) : list_.queue(id, scratch);
   }
 
-  /// List or scan, for this retrieval and the updates after it.
-  void decide(std::size_t wanted) noexcept {
+  /// List or scan, for this retrieval and the updates after it; true if the list is to be used.
+  bool decide(std::size_t wanted) noexcept {
     if (list_.broken()) forget();
-    if (eager_) return prepare();
+    const bool small = wanted <= table_.alive() / tuning::kListedShareMost;
+    if (eager_) {
+      prepare();
+      return listed_ && small;
+    }
     const std::size_t changed = updates_.load();
     const std::size_t cost = changed + towards_.load() * (tuning::kTowardsCost - 1);
     const std::size_t pool = table_.alive();
     if (listed_ && cost > pool / tuning::kDenseShare) forget();
     const bool sparse = cost <= pool / tuning::kSparseShare;
     if (sparse) note_pace(static_cast<double>(changed) / static_cast<double>(pool));
-    if (!listed_ && sparse && wanted <= pool / tuning::kListedShareMost) {
+    if (!(listed_ || sparse) || !small || !list_pays(wanted)) return false;
+    if (!listed_) {
       ++rebuilds_;
       listed_ = true;  // an empty list: taking from it lists what is wanted
+    }
+    return true;
+  }
+
+  /// Does a retrieval of so many cost less by the list? For few it does while the shares above
+  /// allow a list; of lists that the caller has shaped nothing is known.
+  [[nodiscard]] bool list_pays(std::size_t wanted) const noexcept {
+    if (wanted <= tuning::kHeapMost || !list_.sized_by_demand()) return true;
+    ListCost cost = list_.expected_cost(wanted);
+    if (cost.by_list() <= cost.by_scan()) return true;
+    cost.effort = tuning::kWalkedInLooks;
+    return cost.by_list() <= cost.by_scan() && (list_.walking() || ties(wanted));
+  }
+
+  /// Is the score of the last of so many one that a walk along its ties would find?
+  [[nodiscard]] bool ties(std::size_t wanted) const noexcept {
+    try {
+      return detail::guess_bound(table_, order_, wanted).tied;
+    } catch (const std::bad_alloc&) {
+      return false;
     }
   }
 

@@ -12,6 +12,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -76,8 +77,8 @@ inline void sort_by_digits(std::span<Key> keys, std::span<Key> room) {
 
 inline void sort_keys(std::vector<Key>& keys) {
   if (keys.size() < tuning::kDigitsFrom) return std::sort(keys.begin(), keys.end());
-  std::vector<Key> room(keys.size());
-  detail::sort_by_digits(keys, room);
+  const auto room = std::make_unique_for_overwrite<Key[]>(keys.size());
+  detail::sort_by_digits(keys, std::span(room.get(), keys.size()));
 }
 
 }  // namespace socbi

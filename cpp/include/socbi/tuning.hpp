@@ -47,6 +47,9 @@ inline constexpr std::size_t kGatherDistance = 24;
 /// How many pops ahead a pop asks for a sample's score and place.
 inline constexpr std::size_t kPopFetchDistance = 16;
 
+/// How many samples ahead a removal of many asks for a score.
+inline constexpr std::size_t kRemoveDistance = 16;
+
 /// Keys are cut into at most so many pieces by splitters (a byte names the piece, and 16 to 64
 /// splitters stay in the L1 cache); into more by sorting. Eight draws a piece make pieces that are
 /// even to about a third.
@@ -65,6 +68,10 @@ inline constexpr std::size_t kUniformCapacity = 256;
 /// keeps the uniform list within 14 bytes a sample.
 inline constexpr std::size_t kSweepShare = 8;
 
+/// The front may be one in so many larger than its keys; giving back more costs a copy of them,
+/// some 5 ns a key in fresh pages. A listing is as large as was guessed to 2 sigma, an eighth.
+inline constexpr std::size_t kSlackShare = 4;
+
 /// Capacity of the first node when it grows with rank, per sample asked for and at the least; and
 /// how many keys per sample asked for are sorted at once. Sorting costs 6 ns a key; cutting first
 /// 18 ns more, since each sample is looked up again, but spares sorting what grows stale. At 10^6
@@ -78,10 +85,15 @@ inline constexpr std::size_t kUncutPerTaken = 64;
 /// Growth of the node capacity with rank. 4 and 16 are equally good, 64 is not.
 inline constexpr std::size_t kGrowth = 16;
 
-/// What listing costs, in units of a look at one score by the scan (0.4 ns at 10^6): a sample
-/// listed is collected, sorted, looked up and taken for about 20 ns. SemiOrderedList::listed_size
-/// weighs the scan, which a longer list makes rarer, against what grows stale in it.
-inline constexpr double kListedInLooks = 50.0;
+/// What a sample costs, in looks of a scan at one score (0.3 to 0.4 ns), by each of three ways
+/// (list_cost.hpp): listed it is collected, sorted, looked up and taken for 20 ns (small lists) to
+/// 35 (10^7); found by a walk along the ties it costs 8 to 20; by a scan, sorting, 10 to 20.
+/// Measured at 10^5, 10^6 and 10^7 reals, list over scan: a hundredth taken, 10% changed 0.7, 0.9
+/// and 1.1 (predicted 0.8), 20% 0.8, 1.05 and 1.1 (1.0), a third 1.1, 1.25 and 1.25 (1.2); a
+/// twentieth taken, 5% changed 1.2, 1.3 and 1.6 (1.3), 20% 1.4, 1.8 and 1.9 (1.6).
+inline constexpr double kListedInLooks = 60.0;
+inline constexpr double kWalkedInLooks = 30.0;
+inline constexpr double kScannedInLooks = 35.0;
 
 /// Share of the pool that a retrieval is taken to change before any was seen, and the most listed:
 /// a quarter of the pool, for memory, and because a scan of all costs no more then.

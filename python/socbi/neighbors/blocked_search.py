@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from socbi.neighbors.cores import one_blas_thread, one_blas_thread_here
 from socbi.neighbors.metrics import FloatArray, Metric
-from socbi.neighbors.products import NumpyProducts, Passing, Products, ProductsMaker
+from socbi.neighbors.products import Block, NumpyProducts, Passing, Products, ProductsMaker
 from socbi.neighbors.progress import Steps
 from socbi.neighbors.vector_rows import RowSource
 from socbi.types import IdArray
@@ -82,7 +82,7 @@ def nearest_rows(
     workers = 1 if few or not products.parallel else threads
     blocks = list(_spans(count, _query_rows(task, products)))
     scan = _Scan(task, products, steps)
-    with nullcontext() if few or not products.parallel else one_blas_thread():
+    with one_blas_thread() if products.parallel else nullcontext():
         found = scan.run(blocks, workers)
     for (begin, end), (some_rows, some_distances) in zip(blocks, found, strict=True):
         rows[begin:end] = some_rows
@@ -91,8 +91,8 @@ def nearest_rows(
 
 
 def steps_in(task: Task) -> int:
-    """Return how many steps a search takes: one for each query and row searched."""
-    return len(task.queries) * task.size
+    """Return how many steps a search takes: one for each query and row that passes by."""
+    return len(task.queries) * len(_SearchedRows(task))
 
 
 def _query_rows(task: Task, products: ProductsMaker) -> int:
@@ -111,13 +111,14 @@ class _Scan:
         self._task = task
         self._products = products
         self._steps = steps
+        self._rows = _SearchedRows(task)
         self._longest = float(task.source.norms.max())
         self._reporting = threading.Lock()
         self._stopped = False
 
     def run(self, blocks: list[Span], workers: int) -> list[tuple[IdArray, FloatArray]]:
         """Return rows and distances of each block. Where blocks are few, their rows are divided."""
-        size = self._task.size
+        size = len(self._rows)
         parts = max(1, min(-(-workers // len(blocks)), size // self._products.block_rows))
         ranges = list(_spans(size, -(-size // parts)))
         if workers == 1:
@@ -144,29 +145,17 @@ class _Scan:
         queries = task.queries[slice(*block)]
         slack = task.metric.slack(queries, self._longest)
         candidates = _Candidates(len(queries), task.k, slack, partial(self._nearest, queries))
-        products = self._products(task.metric.left(queries))
-        width = task.source.dim + task.metric.extra_columns
-        room = np.empty((self._products.block_rows, width), np.float32)
+        products = self._products(task.metric.prepared(queries))
         for begin in range(*span, self._products.block_rows):
             if self._stopped:
                 break
             end = min(begin + self._products.block_rows, span[1])
-            right = room[: end - begin]
-            self._prepare(begin, end, right)
-            products.multiply(right)
+            products.multiply(self._rows.block(begin, end))
             candidates.offer(products, begin, end)
             with self._reporting:
                 self._steps.update(len(queries) * (end - begin))
         candidates.cut()
         return candidates
-
-    def _prepare(self, begin: int, end: int, right: FloatArray) -> None:
-        source, rows = self._task.source, self._task.rows
-        if rows is None:
-            block, norms = source.read(begin, end), source.norms[begin:end]
-        else:
-            block, norms = source.take(rows[begin:end]), source.norms[rows[begin:end]]
-        self._task.metric.right(block, norms, right)
 
     def _finish(self, block: Span, parts: list[_Candidates]) -> tuple[IdArray, FloatArray]:
         """Decide among the candidates by their distances."""
@@ -177,18 +166,17 @@ class _Scan:
         owners, places = candidates.owners[best], candidates.places[best]
         rows = np.full((len(queries), task.k), -1)
         distances = np.full((len(queries), task.k), np.inf, np.float32)
-        rows[owners, rank] = places if task.rows is None else task.rows[places]
+        rows[owners, rank] = self._rows.numbers(places)
         distances[owners, rank] = apart
         return rows, distances
 
     def _nearest(self, queries: FloatArray, owners: Whole, places: Whole) -> _Nearest:
         """Return which candidates are the nearest of each query, as which, and how far."""
-        task = self._task
-        apart = self._distances(queries, owners, places if task.rows is None else task.rows[places])
+        apart = self._distances(queries, owners, self._rows.numbers(places))
         order = np.lexsort((places, apart, owners))  # equal as float32: in the order of the rows
         owners = owners[order]
         rank = np.arange(len(owners)) - np.searchsorted(owners, np.arange(len(queries)))[owners]
-        best = rank < task.k
+        best = rank < self._task.k
         return order[best], rank[best], apart[order[best]]
 
     def _distances(self, queries: FloatArray, owners: Whole, rows: IdArray) -> FloatArray:
@@ -197,6 +185,47 @@ class _Scan:
             vectors = np.asarray(self._task.source.take(rows[begin:end]), np.float32)
             apart[begin:end] = self._task.metric.distances(queries[owners[begin:end]], vectors)
         return apart
+
+
+class _SearchedRows:
+    """The rows of a task, block by block.
+
+    Where most rows are searched they are read as they lie and the others ruled out afterwards;
+    where few are, these are gathered.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._source, self._metric = task.source, task.metric
+        self._gathered = task.rows
+        self._dead = np.empty(0, np.int64)
+        if task.rows is not None and 2 * len(task.rows) >= len(task.source):
+            dead = np.ones(len(task.source), np.bool_)
+            dead[task.rows] = False
+            self._gathered, self._dead = None, np.flatnonzero(dead)
+
+    def __len__(self) -> int:
+        return len(self._source) if self._gathered is None else len(self._gathered)
+
+    def block(self, begin: int, end: int) -> Block:
+        """Return the rows at these places."""
+        if self._gathered is None:
+            vectors, norms = self._source.read(begin, end), self._source.norms[begin:end]
+            first, last = np.searchsorted(self._dead, (begin, end))
+            dead = self._dead[first:last] - begin
+        else:
+            rows = self._gathered[begin:end]
+            vectors, norms = self._source.take(rows), self._source.norms[rows]
+            dead = self._dead
+        return Block(
+            np.ascontiguousarray(vectors, np.float32),
+            self._metric.scales(norms),
+            self._metric.offsets(norms),
+            dead,
+        )
+
+    def numbers(self, places: npt.NDArray[np.intp]) -> IdArray:
+        """Return the rows at these places."""
+        return places if self._gathered is None else self._gathered[places]
 
 
 class _Candidates:
@@ -230,6 +259,9 @@ class _Candidates:
         if not self._held and end - begin > self._k:
             self._floor = products.kth_largest(self._k) - self._slack
         owners, columns, similarities = products.passing(self._floor)
+        living = similarities > -np.inf
+        if not living.all():
+            owners, columns, similarities = owners[living], columns[living], similarities[living]
         self._held.append((owners, columns + begin, similarities))
         self._count += len(owners)
         if self._count > self._limit:

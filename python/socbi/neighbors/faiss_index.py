@@ -149,7 +149,7 @@ class FaissNeighbors(NeighborIndex):
 
     def _directed(self, vectors: FloatArray) -> FloatArray:
         """Return what faiss is given: for cosine the vectors at length 1."""
-        return self._metric.left(vectors) if self.metric == "cosine" else vectors
+        return self._metric.prepared(vectors) if self.metric == "cosine" else vectors
 
     def _stored(self) -> int:
         return 0 if self._index is None else int(self._index.ntotal)

@@ -17,7 +17,7 @@ from socbi.neighbors.neighbor_index import NeighborIndex, checked_count, checked
 from socbi.neighbors.planning import plan
 from socbi.neighbors.saved_folder import SavedFolder
 
-__all__ = ["NeighborsChoice", "build_neighbors", "load"]
+__all__ = ["NeighborsChoice", "build_neighbors", "load", "maker_of"]
 
 NeighborsChoice: TypeAlias = NeighborIndex | Literal["auto", "exact", "hnsw", "faiss"]
 
@@ -107,6 +107,21 @@ def _holding(index: NeighborIndex, count: int) -> NeighborIndex:
             "every vector under the number of its row"
         )
     return index
+
+
+def maker_of(kind: str) -> type[NeighborIndex]:
+    """Return the class that makes indexes of this kind.
+
+    Examples
+    --------
+    >>> maker_of("exact").__name__
+    'ExactNeighbors'
+    """
+    if kind not in _MAKERS:
+        raise InvalidInputError(
+            f"the kind must be one of {', '.join(map(repr, _MAKERS))}, got {kind!r}"
+        )
+    return _MAKERS[kind]
 
 
 def load(path: str | os.PathLike[str], *, verify: bool = False) -> NeighborIndex:

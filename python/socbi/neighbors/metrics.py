@@ -1,8 +1,9 @@
 """What near means: cosine, euclidean and inner product, as one matrix product and as exact pairs.
 
-A blocked search compares *similarities*, float32 products of a left and a right matrix in which
-the larger is the nearer; it then orders the few that remain by their *distance* in float64. So the
-answer depends on the vectors alone: not on the blocks, the threads or the other queries.
+A blocked search compares *similarities*, float32 products of queries and rows, scaled or moved by a
+number for each row, of which the larger is the nearer; it then orders the few that remain by their
+*distance* in float64. So the answer depends on the vectors alone: not on the blocks, the threads or
+the other queries.
 
 ===================  ====================  ==========================
 metric               distance              similarity
@@ -13,7 +14,7 @@ metric               distance              similarity
 ===================  ====================  ==========================
 
 A vector of zeros has no direction: its cosine with any other is taken as 0. The same holds for one
-shorter than the smallest normal float32, whose length is not known well enough to divide by.
+too short to divide by: below 8e-28 products with it leave the range in which float32 is exact.
 """
 
 from __future__ import annotations
@@ -39,13 +40,14 @@ _LONGEST = 1e18
 # The smallest normal float32. Below it numbers lose digits, or become 0 where some library has
 # switched that on for the whole process.
 _TINY = float(np.finfo(np.float32).tiny)
+# The shortest vector that has a direction: what _TINY hides is far less than a rounding of it.
+_SHORTEST = 2.0**-90
 
 
 class Metric(ABC):
     """One meaning of near."""
 
     name: MetricName
-    extra_columns = 0  # how many columns the matrices of the product have beyond the dimensions
 
     def norms(self, block: FloatArray) -> FloatArray:
         """Return the length of each row."""
@@ -61,13 +63,17 @@ class Metric(ABC):
                 "leave it out or scale all vectors"
             )
 
-    @abstractmethod
-    def left(self, queries: FloatArray) -> FloatArray:
-        """Return the left matrix of the product."""  # (q, d + extra)
+    def prepared(self, queries: FloatArray) -> FloatArray:
+        """Return the queries as they are multiplied with rows."""
+        return queries
 
-    @abstractmethod
-    def right(self, block: npt.NDArray[np.generic], norms: FloatArray, out: FloatArray) -> None:
-        """Write the right matrix of the product into ``out``."""  # (n, d + extra)
+    def scales(self, norms: FloatArray) -> FloatArray | None:
+        """Return what the products with each row are multiplied by; None for nothing."""
+        return None
+
+    def offsets(self, norms: FloatArray) -> FloatArray | None:
+        """Return what is then added to them; None for nothing."""
+        return None
 
     @abstractmethod
     def distances(self, queries: FloatArray, rows: FloatArray) -> _Doubles:
@@ -102,13 +108,12 @@ class Metric(ABC):
 class _Cosine(Metric):
     name: MetricName = "cosine"
 
-    def left(self, queries: FloatArray) -> FloatArray:
-        directions: FloatArray = np.empty_like(queries)
-        self.right(queries, self.norms(queries), directions)
+    def prepared(self, queries: FloatArray) -> FloatArray:
+        directions: FloatArray = queries * _inverse(self.norms(queries))[:, None]
         return directions
 
-    def right(self, block: npt.NDArray[np.generic], norms: FloatArray, out: FloatArray) -> None:
-        np.multiply(block, _inverse(norms)[:, None], out=out)
+    def scales(self, norms: FloatArray) -> FloatArray | None:
+        return _inverse(norms)
 
     def distances(self, queries: FloatArray, rows: FloatArray) -> _Doubles:
         wide = queries.astype(np.float64)
@@ -116,7 +121,7 @@ class _Cosine(Metric):
         squares, other_squares = (wide * wide).sum(axis=1), (other * other).sum(axis=1)
         products = (wide * other).sum(axis=1)
         cosines: _Doubles = np.zeros_like(products)
-        directed = np.minimum(squares, other_squares) >= _TINY * _TINY
+        directed = np.minimum(squares, other_squares) >= _SHORTEST * _SHORTEST
         np.divide(products, np.sqrt(squares * other_squares), out=cosines, where=directed)
         return 1.0 - cosines
 
@@ -126,14 +131,10 @@ class _Cosine(Metric):
 
 class _Euclidean(Metric):
     name: MetricName = "euclidean"
-    extra_columns = 1
 
-    def left(self, queries: FloatArray) -> FloatArray:
-        return np.hstack([queries, np.ones((len(queries), 1), np.float32)])
-
-    def right(self, block: npt.NDArray[np.generic], norms: FloatArray, out: FloatArray) -> None:
-        out[:, :-1] = block
-        out[:, -1] = -0.5 * norms.astype(np.float64) ** 2
+    def offsets(self, norms: FloatArray) -> FloatArray | None:
+        halves: FloatArray = (-0.5 * norms.astype(np.float64) ** 2).astype(np.float32)
+        return halves
 
     def distances(self, queries: FloatArray, rows: FloatArray) -> _Doubles:
         difference = queries.astype(np.float64) - rows
@@ -152,12 +153,6 @@ class _Euclidean(Metric):
 class _InnerProduct(Metric):
     name: MetricName = "inner_product"
 
-    def left(self, queries: FloatArray) -> FloatArray:
-        return queries
-
-    def right(self, block: npt.NDArray[np.generic], norms: FloatArray, out: FloatArray) -> None:
-        out[:] = block
-
     def distances(self, queries: FloatArray, rows: FloatArray) -> _Doubles:
         products: _Doubles = (queries.astype(np.float64) * rows).sum(axis=1)
         return -products
@@ -167,7 +162,7 @@ class _InnerProduct(Metric):
 
 
 def _inverse(norms: FloatArray) -> FloatArray:
-    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms >= _TINY)
+    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms >= _SHORTEST)
 
 
 def narrowed(numbers: npt.NDArray[Any]) -> FloatArray:

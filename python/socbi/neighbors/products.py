@@ -6,6 +6,7 @@ On the processor with numpy's BLAS, or on a GPU with torch: the same four steps.
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,16 +15,34 @@ import numpy.typing as npt
 from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.neighbors.metrics import FloatArray
 
-__all__ = ["NumpyProducts", "Passing", "Products", "ProductsMaker", "TorchProducts", "products_on"]
+__all__ = [
+    "Block",
+    "NumpyProducts",
+    "Passing",
+    "Products",
+    "ProductsMaker",
+    "TorchProducts",
+    "products_on",
+]
 
 Passing = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], FloatArray]  # query, row, similarity
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of rows, and how the products with each become similarities."""
+
+    vectors: FloatArray  # (b, d)
+    scales: FloatArray | None  # (b,): the products are multiplied by these,
+    offsets: FloatArray | None  # (b,): then these are added,
+    dead: npt.NDArray[np.intp]  # and these rows are infinitely unlike
 
 
 class Products(Protocol):
     """The similarities of one block of queries with one block of rows after the other."""
 
-    def multiply(self, right: FloatArray) -> None:
-        """Compute the block: (q, d) times (b, d) transposed."""
+    def multiply(self, rows: Block) -> None:
+        """Compute the similarities of all queries with a block of rows."""
 
     def kth_largest(self, k: int) -> FloatArray:
         """Return the k-th largest similarity of each query in the block."""
@@ -41,7 +60,7 @@ class ProductsMaker(Protocol):
     block_rows: int
     parallel: bool  # whether several threads may each make their own
 
-    def __call__(self, left: FloatArray) -> Products:
+    def __call__(self, queries: FloatArray) -> Products:
         """Begin with a block of queries."""
         ...
 
@@ -58,16 +77,22 @@ class NumpyProducts:
     block_rows = 4096
     parallel = True
 
-    def __init__(self, left: FloatArray) -> None:
-        self._left = left
-        self._room = np.empty((len(left), self.block_rows), np.float32)
+    def __init__(self, queries: FloatArray) -> None:
+        self._queries = queries
+        self._room = np.empty((len(queries), self.block_rows), np.float32)
         self._block = self._room
 
-    def multiply(self, right: FloatArray) -> None:
-        """Compute the block."""
-        size = len(left := self._left) * len(right)
-        self._block = self._room.reshape(-1)[:size].reshape(len(left), len(right))
-        np.matmul(left, right.T, out=self._block)
+    def multiply(self, rows: Block) -> None:
+        """Compute the similarities of all queries with a block of rows."""
+        shape = (len(self._queries), len(rows.vectors))
+        self._block = self._room.reshape(-1)[: shape[0] * shape[1]].reshape(shape)
+        np.matmul(self._queries, rows.vectors.T, out=self._block)
+        if rows.scales is not None:
+            self._block *= rows.scales
+        if rows.offsets is not None:
+            self._block += rows.offsets
+        if len(rows.dead):
+            self._block[:, rows.dead] = -np.inf
 
     def kth_largest(self, k: int) -> FloatArray:
         """Return the k-th largest similarity of each query in the block."""
@@ -92,23 +117,29 @@ class TorchProducts:
         self.parallel = False
         self._device = device
 
-    def __call__(self, left: FloatArray) -> Products:
+    def __call__(self, queries: FloatArray) -> Products:
         """Begin with a block of queries."""
-        return _TorchBlock(left, self._device)
+        return _TorchBlock(queries, self._device)
 
 
 class _TorchBlock:
-    def __init__(self, left: FloatArray, device: str) -> None:
+    def __init__(self, queries: FloatArray, device: str) -> None:
         self._torch = _torch()
         self._device = device
-        self._left = self._there(left)
+        self._queries = self._there(queries)
         self._block: Any = None
 
-    def _there(self, array: FloatArray) -> Any:
+    def _there(self, array: npt.NDArray[Any]) -> Any:
         return self._torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
-    def multiply(self, right: FloatArray) -> None:
-        self._block = self._left @ self._there(right).T
+    def multiply(self, rows: Block) -> None:
+        self._block = self._queries @ self._there(rows.vectors).T
+        if rows.scales is not None:
+            self._block *= self._there(rows.scales)
+        if rows.offsets is not None:
+            self._block += self._there(rows.offsets)
+        if len(rows.dead):
+            self._block[:, self._there(rows.dead)] = -np.inf
 
     def kth_largest(self, k: int) -> FloatArray:
         largest: FloatArray = self._torch.topk(self._block, k, dim=1).values[:, -1].cpu().numpy()
