@@ -105,6 +105,9 @@ def test_exact_search_among_some_of_the_rows(metric, threads, share):
     for k in (1, 20, 800):
         expected = nearest(metric, queries, vectors[rows], k, rows)
         assert_exact(index.search(queries, k, kept), expected)
+        # Here, as in an audit, k may be more than there are rows.
+        task = Task(queries, index._vectors, metric_of(metric), k, rows)
+        assert_exact(nearest_rows(task, threads=threads, steps=Silent()), expected)
     index.remove(np.flatnonzero(~kept))
     assert_exact(index.search(queries, 20), nearest(metric, queries, vectors[rows], 20, rows))
     assert_exact(index.search(queries, 20, rows[::2]), index.search(queries, 20, set_of(rows[::2])))
