@@ -189,10 +189,10 @@ class Visitor(threading.Thread):
 
 
 def wait_for_ticket(lock, ticket):
-    """Return when this ticket is taken: who took it gives up the door by waiting or inside."""
+    """Return when this ticket is taken: who took it gives up the mutex by waiting or inside."""
     taken = False
     while not taken:
-        with lock._door:
+        with lock._mutex:
             taken = lock._next_ticket > ticket
 
 
@@ -309,14 +309,14 @@ def test_an_interrupted_waiter_gives_up_its_turn(call):
     with pytest.raises(KeyboardInterrupt), getattr(lock, call)():
         pytest.fail("the holder is inside")
     interrupter.join()
-    later = threading.Thread(target=come_later)
+    later = threading.Thread(target=come_later, daemon=True)
     later.start()
     leave.set()
     for thread in (holder, later):
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
     assert queued == ["later"]
-    assert (lock._readers, lock._writing, lock._left) == (0, False, set())
+    assert (lock._inside, lock._left) == (set(), set())
 
 
 @pytest.mark.parametrize("call", ["read", "write"])
@@ -332,7 +332,7 @@ def test_an_interruption_on_the_way_in_leaves_nobody_inside(call, monkeypatch):
     monkeypatch.setattr(lock._door, "notify_all", interrupted)
     with pytest.raises(KeyboardInterrupt), getattr(lock, call)():
         pytest.fail("nobody may be inside")
-    assert (lock._readers, lock._writing) == (0, False)
+    assert lock._inside == set()
     with lock.write():
         pass
 
