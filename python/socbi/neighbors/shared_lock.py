@@ -32,9 +32,7 @@ class SharedLock:
         # Held by itself: Ctrl-C at the entrance of a Condition, which is Python, can leave it held.
         self._mutex = threading.Lock()
         self._door = threading.Condition(self._mutex)
-        self._next_ticket = 0  # all that follow: guarded by _mutex
-        self._serving = 0
-        self._left: set[int] = set()  # tickets of those who were interrupted while they queued
+        self._queue: dict[object, None] = {}  # who waits, in order; guarded by _mutex, as are:
         self._inside: set[object] = set()
         self._kind: Hashable = None  # of those inside
 
@@ -67,30 +65,22 @@ class SharedLock:
     ) -> None:
         """Wait until all who came before have entered, and then for those who are in the way."""
         with self._mutex:
-            ticket = self._next_ticket
-            self._next_ticket += 1
-            try:
-                self._door.wait_for(lambda: self._serving == ticket)
-                self._door.wait_for(lambda: not self._inside or self._may_join(kind))
-                if not self._inside and on_first is not None:
-                    on_first()
-                self._kind = kind
-                self._inside.add(visitor)
-            finally:
-                self._pass_turn_on(ticket)
+            self._queue[visitor] = None
+            self._door.wait_for(lambda: next(iter(self._queue)) is visitor)
+            self._door.wait_for(lambda: not self._inside or self._may_join(kind))
+            if not self._inside and on_first is not None:
+                on_first()
+            self._kind = kind
+            self._inside.add(visitor)
+            self._queue.pop(visitor)
+            self._door.notify_all()
 
     def _may_join(self, kind: Hashable) -> bool:
         return kind is not _ALONE and self._kind == kind
 
-    def _pass_turn_on(self, ticket: int) -> None:
-        self._left.add(ticket)
-        while self._serving in self._left:
-            self._left.remove(self._serving)
-            self._serving += 1
-        self._door.notify_all()
-
     def _leave(self, visitor: object) -> None:
-        """Leave, if this visitor is inside."""
+        """Leave, from wherever this visitor has come to."""
         with self._mutex:
+            self._queue.pop(visitor, None)
             self._inside.discard(visitor)
             self._door.notify_all()
