@@ -16,7 +16,7 @@ import statistics
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ REPEATS = 5
 # A search is given so many seconds; then it is asked fewer queries.
 PATIENCE_S = 20.0
 Ids = npt.NDArray[np.int64]
+Measured = TypeVar("Measured")
 
 
 class Contender(ABC):
@@ -203,7 +204,7 @@ def exact_answers(pool: Vectors, queries: Vectors) -> Ids:
     return index.search(queries, K, progress=False)[0]
 
 
-def in_own_process(call: Callable[..., Record], *arguments: object) -> Record:
+def in_own_process(call: Callable[..., Measured], *arguments: object) -> Measured:
     """So that the memory of one is not that of the one before."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(call, arguments)
