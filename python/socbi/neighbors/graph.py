@@ -17,7 +17,7 @@ from socbi.errors import InvalidInputError
 from socbi.neighbors.audit import RecallAudit, audit_recall, without_own
 from socbi.neighbors.exact import ExactNeighbors
 from socbi.neighbors.graph_folder import GraphFolder
-from socbi.neighbors.makers import NeighborsChoice, build_neighbors
+from socbi.neighbors.makers import Maker, NeighborsChoice, advised_maker, build_neighbors, load
 from socbi.neighbors.metrics import FloatArray, MetricName
 from socbi.neighbors.neighbor_index import NeighborIndex, checked_count, checked_matrix
 from socbi.neighbors.progress import bar
@@ -166,7 +166,8 @@ def knn_graph(
         that holds these vectors under the ids 0 to n-1.
     folder
         Write the graph there, block by block; when interrupted, the same call goes on behind the
-        last block that was finished. The arrays returned are memory maps of its files.
+        last block that was finished, and does not build an approximate index again. The arrays
+        returned are memory maps of its files.
     audit
         Compare so many samples with an exact search where the search is approximate; 0 for none.
     threads
@@ -191,15 +192,7 @@ def knn_graph(
         kept = GraphFolder.begin(folder, vectors, number, metric, neighbors)
         if kept.finished:
             return KnnGraph(*kept.arrays(), metric, kept.recall)
-    index = build_neighbors(
-        vectors,
-        neighbors=neighbors,
-        metric=metric,
-        k=number + 1,
-        queries=len(vectors),
-        threads=threads,
-        progress=progress,
-    )
+    index = _index_for(vectors, number, metric, neighbors, kept, threads, progress)
     out = kept or _Memory(len(vectors), number)
     with bar("neighbours of every sample", len(vectors), "sample", shown=progress) as steps:
         steps.update(out.rows_done)
@@ -213,6 +206,33 @@ def knn_graph(
         recall = _audit(ids, vectors, index, audited, threads, progress)
     out.finish(recall)
     return KnnGraph(ids, distances, metric, recall)
+
+
+def _index_for(
+    vectors: npt.NDArray[Any],
+    k: int,
+    metric: MetricName,
+    neighbors: NeighborsChoice,
+    kept: GraphFolder | None,
+    threads: int | None,
+    progress: bool,
+) -> NeighborIndex:
+    """Return the index that is searched; one that was begun in a folder goes on with its own.
+
+    A plan may advise another maker the next time, and a graph takes long to build: so both the
+    choice and what was built are kept in the folder until the graph is finished.
+    """
+    if isinstance(neighbors, NeighborIndex):
+        return build_neighbors(vectors, neighbors=neighbors)
+    maker: Maker | None = None if kept is None else kept.maker
+    if maker is None:
+        maker = advised_maker(vectors, neighbors, metric, k + 1, len(vectors), threads)
+    if kept is not None and kept.has_index(maker):
+        return load(kept.index_path)
+    index = maker.filled(vectors, metric, threads=threads, progress=progress)
+    if kept is not None:
+        kept.keep(maker, None if maker.kind == "exact" else index)
+    return index
 
 
 class _Memory:

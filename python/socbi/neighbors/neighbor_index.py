@@ -187,7 +187,8 @@ class NeighborIndex(ABC):
     def compact(self, *, threads: int | None = None, progress: bool = True) -> None:
         """Store the vectors anew without those that were removed.
 
-        Costs what adding the rest would, and room for both while it runs.
+        Costs what adding the rest would, and room for both while it runs. Exact neighbours with
+        memory-mapped rows, as every loaded one has, have nothing to gain and stay as they are.
         """
         with self._lock.write():
             living = np.flatnonzero(self._rows.alive)
