@@ -164,8 +164,8 @@ def test_a_history_gives_the_same_counts_to_another_scorer():
     scorer.remove([7])
     scorer.add(vectors[250:])
     scorer.observe([260, 8])
-    other_pool, other = scorer_of(vectors, 5)
-    other.recount(history=scorer.history)
+    other_pool = SemiOrderedIndex(300)
+    other = BoundaryScorer(other_pool, exact(vectors), 5, history=scorer.history)
     assert np.array_equal(pool.scores(), other_pool.scores(), equal_nan=True)
     assert np.array_equal(scorer.top(50), other.top(50))
 
@@ -242,7 +242,7 @@ def test_auto_k_covers_the_pool_twice():
     assert told.k == 38
     assert told.hits == 3800
     assert 0 < told.zero_share < 0.5
-    (event,) = scorer.history
+    _, event = scorer.history
     assert isinstance(event, Fired)
     assert event.k == 38
     assert event.ids.tolist() == scorer.labelled.tolist() == list(range(100))
@@ -279,23 +279,24 @@ def test_an_interrupted_search_changes_nothing(monkeypatch):
         patched.setattr(type(neighbors), "_nearest", interrupted)
         with pytest.raises(KeyboardInterrupt):
             scorer.observe([1, 2])
-    assert len(neighbors) == len(pool) == 50
-    assert scorer.history == ()
+    assert len(pool) == 50
+    assert len(scorer.history) == 1
     assert scorer.observe([1, 2]).fired == 2
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda s: s.observe([99]), "labelled_ids must be from 0 to 49, got 99 to 99"),
+        (lambda s: s.observe([99]), "ids must be from 0 to 49, got 99 to 99"),
         (lambda s: s.observe([-1]), "got -1 to -1"),
         (lambda s: s.observe([1, 1]), "1 is given twice"),
         (lambda s: s.observe([0.5]), "labelled_ids must be whole numbers, got float64"),
-        (lambda s: s.remove([99]), "id 99 is not in this neighbour index"),
+        (lambda s: s.remove([99]), "ids must be from 0 to 49, got 99 to 99"),
+        (lambda s: s.remove([3]), "id 3 has a label, or has left the pool before"),
         (lambda s: s.prescreen(0), "share must be above 0"),
         (lambda s: s.prescreen(1.5), "share must be a share from 0 to 1, got 1.5"),
-        (lambda s: s.prescreen(at_least=-1), "at_least must be a whole number from 0, got -1"),
-        (lambda s: s.top(-1), "n must be 1 or more, got -1"),
+        (lambda s: s.prescreen(at_least=-1), "at_least must be 0 or more, got -1"),
+        (lambda s: s.top(-1), "n must be 0 or more, got -1"),
         (lambda s: s.recount(as_of="later"), "as_of must be 'then' or 'now', got 'later'"),
         (lambda s: s.add(np.ones((1, 3))), "holds vectors of 4 dimensions, got 3"),
     ],
@@ -317,7 +318,7 @@ def test_wrong_input_is_refused_and_changes_nothing(call, message):
         ({"k": 0}, "k must be 1 or more, got 0"),
         ({"ties": "best"}, "ties must be 'distance', 'random', 'density' or 'id', got 'best'"),
         ({"sparse_cap": 2}, "sparse_cap must be a share from 0 to 1, got 2"),
-        ({"density": [1.0]}, "density must have one number for each of 50 ids"),
+        ({"density": [1.0]}, "density must have one number, not NaN, for each of 50 ids"),
     ],
 )
 def test_wrong_settings_are_refused(options, message):
@@ -327,5 +328,5 @@ def test_wrong_settings_are_refused(options, message):
 
 
 def test_every_sample_of_the_pool_needs_a_vector():
-    with pytest.raises(UnknownIdError, match="no vector for 1 of the 3 samples"):
+    with pytest.raises(UnknownIdError, match="no vector for 1 of 3 samples"):
         BoundaryScorer(SemiOrderedIndex(3), exact(np.eye(2, dtype=np.float32)))

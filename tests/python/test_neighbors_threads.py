@@ -287,6 +287,12 @@ def test_a_first_reader_that_fails_leaves_the_lock_free():
 def test_an_interrupted_waiter_gives_up_its_turn(call):
     lock, main = SharedLock(), threading.get_ident()
     inside, leave, queued = threading.Event(), threading.Event(), []
+    interrupted = threading.Event()
+
+    def once(number, frame):
+        if not interrupted.is_set():
+            interrupted.set()
+            raise KeyboardInterrupt
 
     def hold():
         with lock.write():
@@ -295,7 +301,9 @@ def test_an_interrupted_waiter_gives_up_its_turn(call):
 
     def interrupt():
         wait_for_visitors(lock, 2)
-        signal.pthread_kill(main, signal.SIGINT)
+        # A signal that comes just before the wait begins does not end it: send another.
+        while not interrupted.wait(0.05):
+            signal.pthread_kill(main, signal.SIGINT)
 
     def come_later():
         with lock.read():
@@ -305,10 +313,14 @@ def test_an_interrupted_waiter_gives_up_its_turn(call):
     holder.start()
     assert inside.wait(PATIENCE_S)
     interrupter = threading.Thread(target=interrupt)
-    interrupter.start()
-    with pytest.raises(KeyboardInterrupt), getattr(lock, call)():
-        pytest.fail("the holder is inside")
-    interrupter.join()
+    usual = signal.signal(signal.SIGINT, once)
+    try:
+        interrupter.start()
+        with pytest.raises(KeyboardInterrupt), getattr(lock, call)():
+            pytest.fail("the holder is inside")
+        interrupter.join()
+    finally:
+        signal.signal(signal.SIGINT, usual)
     later = threading.Thread(target=come_later, daemon=True)
     later.start()
     leave.set()

@@ -274,11 +274,12 @@ class NeighborIndex(ABC):
             return None if self._rows.living == len(self._rows) else alive.copy()
         given = np.asarray(allowed)
         if given.dtype == np.bool_ and given.ndim == 1:
-            given = np.flatnonzero(given)
-        kept = np.zeros(len(alive), np.bool_)
-        rows = self._rows.find(checked_whole(given, "allowed"))
-        kept[rows[rows >= 0]] = True
-        return kept
+            kept = alive & self._rows.chosen(given)
+        else:
+            kept = np.zeros(len(alive), np.bool_)
+            rows = self._rows.find(checked_whole(given, "allowed"))
+            kept[rows[rows >= 0]] = True
+        return None if kept.all() else kept
 
     # ---- can it be trusted? ----------------------------------------------------------------------
 
