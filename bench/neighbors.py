@@ -3,8 +3,9 @@
 ``python -m bench.neighbors`` searches Fashion-MNIST (where ``SOCBI_DATA`` has it) and 200,000 x 128
 structured vectors for the 10 nearest by cosine, with ball tree and kd-tree (scikit-learn), LSH and
 HNSW (faiss), HNSW (hnswlib) and exact search. Each is built in a process of its own, whose memory
-is watched; the width of its search is doubled until its recall is 0.95. ``--quick`` takes a tenth
-of the vectors. Needs ``pip install '.[bench]'``.
+is watched; the width of its search is doubled until its recall is 0.95, so recalls differ. hnswlib
+and faiss are called through `socbi.neighbors`, trees and LSH directly. ``--quick`` takes a tenth of
+the vectors. Needs ``pip install '.[bench]'``.
 """
 
 from __future__ import annotations
@@ -130,26 +131,26 @@ class FaissLsh(Contender):
 
 
 class _Tree(Contender):
-    maker: str
+    algorithm: str
 
     def build(self, vectors: Vectors) -> None:
-        from sklearn import neighbors
+        from sklearn.neighbors import NearestNeighbors
 
-        self.tree: Any = getattr(neighbors, self.maker)(vectors)
+        self.tree: Any = NearestNeighbors(algorithm=self.algorithm, n_jobs=-1).fit(vectors)
 
     def search(self, queries: Vectors, effort: int) -> Ids:
-        found: Ids = self.tree.query(queries, K, return_distance=False)
+        found: Ids = self.tree.kneighbors(queries, K, return_distance=False)
         return found
 
 
 class BallTree(_Tree):
     name = "ball tree (scikit-learn)"
-    maker = "BallTree"
+    algorithm = "ball_tree"
 
 
 class KdTree(_Tree):
     name = "kd-tree (scikit-learn)"
-    maker = "KDTree"
+    algorithm = "kd_tree"
 
 
 CONTENDERS: tuple[type[Contender], ...] = (

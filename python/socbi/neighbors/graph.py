@@ -49,7 +49,7 @@ class KnnGraph:
     """(n, k); infinite where there are fewer."""
     metric: MetricName
     recall: RecallAudit | None = None
-    """The audit of an approximate graph; None for an exact one."""
+    """The audit of an approximate graph, or of the one it grew from; None for an exact one."""
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -144,7 +144,7 @@ def knn_graph(
     vectors: npt.NDArray[Any],
     k: int = 10,
     *,
-    metric: MetricName = "cosine",
+    metric: MetricName | None = None,
     neighbors: NeighborsChoice = "auto",
     folder: str | os.PathLike[str] | None = None,
     audit: int = 1000,
@@ -160,7 +160,8 @@ def knn_graph(
     k
         Neighbours of each sample, itself left out.
     metric
-        ``"cosine"``, ``"euclidean"`` or ``"inner_product"``.
+        ``"cosine"``, ``"euclidean"`` or ``"inner_product"``; that of the ``neighbors`` where they
+        are given, else cosine by default.
     neighbors
         ``"auto"``: as `plan` advises; ``"exact"``, ``"hnsw"`` or ``"faiss"``; or a `NeighborIndex`
         that holds these vectors under the ids 0 to n-1.
@@ -185,14 +186,13 @@ def knn_graph(
     """
     number, audited = checked_count(k, "k"), checked_count(audit, "audit", least=0)
     checked_matrix(vectors, "vectors")
-    if isinstance(neighbors, NeighborIndex):
-        metric = neighbors.metric
+    chosen = _chosen_metric(metric, neighbors)
     kept = None
     if folder is not None:
-        kept = GraphFolder.begin(folder, vectors, number, metric, neighbors)
+        kept = GraphFolder.begin(folder, vectors, number, chosen, neighbors)
         if kept.finished:
-            return KnnGraph(*kept.arrays(), metric, kept.recall)
-    index = _index_for(vectors, number, metric, neighbors, kept, threads, progress)
+            return KnnGraph(*kept.arrays(), chosen, kept.recall)
+    index = _index_for(vectors, number, chosen, neighbors, kept, threads, progress)
     out = kept or _Memory(len(vectors), number)
     with bar("neighbours of every sample", len(vectors), "sample", shown=progress) as steps:
         steps.update(out.rows_done)
@@ -205,7 +205,17 @@ def knn_graph(
     if audited and not isinstance(index, ExactNeighbors):
         recall = _audit(ids, vectors, index, audited, threads, progress)
     out.finish(recall)
-    return KnnGraph(ids, distances, metric, recall)
+    return KnnGraph(ids, distances, chosen, recall)
+
+
+def _chosen_metric(metric: MetricName | None, neighbors: NeighborsChoice) -> MetricName:
+    if not isinstance(neighbors, NeighborIndex):
+        return "cosine" if metric is None else metric
+    if metric not in (None, neighbors.metric):
+        raise InvalidInputError(
+            f"the neighbours given are {neighbors.metric} and metric is {metric!r}; leave it out"
+        )
+    return neighbors.metric
 
 
 def _index_for(

@@ -51,7 +51,9 @@ class GraphFolder:
     ) -> GraphFolder:
         """Return the folder to go on with, or a new one; refuse that of another graph."""
         target = Path(path)
-        how = neighbors.kind if isinstance(neighbors, NeighborIndex) else neighbors
+        how: object = neighbors
+        if isinstance(neighbors, NeighborIndex):
+            how = [neighbors.kind, {**neighbors.settings, "threads": None}]
         key = {
             "rows": len(vectors),
             "dim": vectors.shape[1],
