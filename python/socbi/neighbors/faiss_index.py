@@ -161,7 +161,7 @@ class FaissNeighbors(NeighborIndex):
         distances = np.empty((len(queries), k), np.float32)
 
         def search(some: FloatArray, number: int) -> tuple[IdArray, FloatArray]:
-            return self._ask(some, number, threads)
+            return self._ask(some, number, self._settings["ef"] or max(2 * k, 64), threads)
 
         for begin, end in row_chunks(len(queries), SEARCH_CHUNK):
             rows[begin:end], distances[begin:end] = search_around(
@@ -170,20 +170,21 @@ class FaissNeighbors(NeighborIndex):
             steps.update(end - begin)
         return rows, distances
 
-    def _ask(self, queries: FloatArray, number: int, threads: int) -> tuple[IdArray, FloatArray]:
+    def _ask(
+        self, queries: FloatArray, number: int, ef: int, threads: int
+    ) -> tuple[IdArray, FloatArray]:
         self._faiss.omp_set_num_threads(threads)
         similarity, rows = self._index.search(
-            self._directed(queries), number, params=self._width(number)
+            self._directed(queries), number, params=self._width(max(number, ef))
         )
         if self.metric == "euclidean":
             return rows, np.sqrt(np.maximum(similarity, 0))
         return rows, 1 - similarity if self.metric == "cosine" else -similarity
 
-    def _width(self, number: int) -> Any:
-        """Return how widely to search for so many, as faiss wants to be told."""
+    def _width(self, ef: int) -> Any:
+        """Return how widely to search, as faiss wants to be told."""
         if self._settings["layout"] == "hnsw":
-            wide = max(number, self._settings["ef"] or max(2 * number, 64))
-            return self._faiss.SearchParametersHNSW(efSearch=wide)
+            return self._faiss.SearchParametersHNSW(efSearch=ef)
         if self._settings["layout"] == "ivf":
             probes = self._settings["probes"] or max(1, self._index.nlist // 16)
             return self._faiss.SearchParametersIVF(nprobe=probes)

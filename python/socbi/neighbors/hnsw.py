@@ -120,7 +120,7 @@ class HnswNeighbors(NeighborIndex):
         distances = np.empty((len(queries), k), np.float32)
 
         def search(some: FloatArray, number: int) -> tuple[IdArray, FloatArray]:
-            return self._ask(some, number, threads)
+            return self._ask(some, number, self._settings["ef"] or max(2 * k, 64), threads)
 
         for begin, end in row_chunks(len(queries), SEARCH_CHUNK):
             rows[begin:end], distances[begin:end] = search_around(
@@ -129,8 +129,10 @@ class HnswNeighbors(NeighborIndex):
             steps.update(end - begin)
         return rows, distances
 
-    def _ask(self, queries: FloatArray, number: int, threads: int) -> tuple[IdArray, FloatArray]:
-        width = max(number, self._settings["ef"] or max(2 * number, 64))
+    def _ask(
+        self, queries: FloatArray, number: int, ef: int, threads: int
+    ) -> tuple[IdArray, FloatArray]:
+        width = max(number, ef)
         try:
             with self._width.read(width, lambda: self._graph.set_ef(width)):
                 labels, apart = self._graph.knn_query(queries, k=number, num_threads=threads)
