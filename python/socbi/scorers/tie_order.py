@@ -26,6 +26,11 @@ TieBreak: TypeAlias = Literal["distance", "random", "density", "id"]
 """Farther from the nearest label first, by a seeded permutation, denser first, or by id."""
 
 
+# How many times those wanted are looked at first: some of them will turn out to stand too far in
+# front, and looking once at more is quicker than looking again.
+_FIRST_LOOK = 2
+
+
 class TieOrder:
     """The samples without a label, rarest hit first, ties broken.
 
@@ -85,7 +90,7 @@ class TieOrder:
         progress: bool = True,
     ) -> IdArray:
         """Return the n first that the pool has; all if fewer are left."""
-        look = n
+        look = _FIRST_LOOK * n
         while True:
             ids, keys = self._index.top(look)
             whole = len(ids) < look or len(ids) == len(self._index)
