@@ -139,7 +139,10 @@ class _Tree(Contender):
         self.tree: Any = NearestNeighbors(algorithm=self.algorithm, n_jobs=-1).fit(vectors)
 
     def search(self, queries: Vectors, effort: int) -> Ids:
-        found: Ids = self.tree.kneighbors(queries, K, return_distance=False)
+        from joblib import parallel_config
+
+        with parallel_config(backend="threading"):  # a measured process may have none of its own
+            found: Ids = self.tree.kneighbors(queries, K, return_distance=False)
         return found
 
 
