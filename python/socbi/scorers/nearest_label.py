@@ -54,8 +54,9 @@ class NearestLabel:
         metric = metric_of(neighbors.metric)
         total = len(self._labels)
         starts = self._as_of[ids]
-        if len(ids) * (total - starts.min(initial=total)) * self._labels.dim < _FEW_PRODUCTS:
-            starts = np.full_like(starts, starts.min(initial=total))
+        first = int(starts.min(initial=total))
+        if len(ids) * (total - first) * self._labels.dim < _FEW_PRODUCTS:
+            starts = np.full_like(starts, first)
         with bar("distances to labels", len(ids), "sample", shown=progress) as steps:
             for start in np.unique(starts):
                 mine = ids[starts == start]

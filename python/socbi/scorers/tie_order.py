@@ -29,6 +29,8 @@ TieBreak: TypeAlias = Literal["distance", "random", "density", "id"]
 # How many times those wanted are looked at first: some of them will turn out to stand too far in
 # front, and looking once at more is quicker than looking again.
 _FIRST_LOOK = 2
+# Where more than this share of those looked at was late, twice as many are looked at next.
+_MOSTLY = 0.9
 
 
 class TieOrder:
@@ -98,8 +100,10 @@ class TieOrder:
             if not whole and np.count_nonzero(here) < n:
                 look *= 2
                 continue
-            if self._brought_up_to_date(ids[here][:n], ids, neighbors, progress):
+            late = self._brought_up_to_date(ids[here][:n], ids, neighbors, progress)
+            if late > _MOSTLY * len(ids):  # they will go, and those behind them are not better
                 look = min(2 * look, max(len(self._index), 1))
+            if late:
                 continue
             ids, keys = ids[here], keys[here]
             if not whole and keys[n - 1] == keys[-1]:  # more may have the key of the last
@@ -109,14 +113,14 @@ class TieOrder:
 
     def _brought_up_to_date(
         self, wanted: IdArray, looked_at: IdArray, neighbors: NeighborIndex, progress: bool
-    ) -> bool:
-        """Say whether some of those wanted stood too far in front, and file them anew."""
+    ) -> int:
+        """File anew what stood too far in front, if some of those wanted did; return how many."""
         if self._nearest is None or len(self._nearest.outdated(wanted)) == 0:
-            return False
+            return 0
         late = self._nearest.outdated(looked_at)
         self._nearest.update(late, neighbors, progress=progress)
         self._index.set(late, self._keys(late))
-        return True
+        return len(late)
 
     def _ordered(self, ids: IdArray) -> IdArray:
         """Return samples in their exact order; those that tie in all stay as they are."""
