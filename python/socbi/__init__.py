@@ -12,6 +12,7 @@ from socbi.errors import (
     RankError,
     RemovedIdError,
     SocbiError,
+    StoreError,
     UnknownIdError,
 )
 from socbi.index import SemiOrderedIndex
@@ -25,6 +26,7 @@ __all__ = [
     "RemovedIdError",
     "SemiOrderedIndex",
     "SocbiError",
+    "StoreError",
     "UnknownIdError",
     "__version__",
 ]

@@ -9,6 +9,7 @@
     │   └── RemovedIdError                 an id whose sample was removed or popped
     ├── RankError           (IndexError)   a rank beyond the samples that are left
     ├── IndexFileError      (ValueError)   a file that cannot be read as a saved index
+    ├── StoreError          (ValueError)   a store of embeddings that cannot be used
     └── MissingExtraError   (ImportError)  a package that only some calls need is not installed
 
 Every message says what was given, what was expected, and the way out. A call that raises has
@@ -23,6 +24,7 @@ __all__ = [
     "RankError",
     "RemovedIdError",
     "SocbiError",
+    "StoreError",
     "UnknownIdError",
 ]
 
@@ -57,6 +59,10 @@ class RankError(SocbiError, IndexError):
 
 class IndexFileError(SocbiError, ValueError):
     """A file that cannot be read as a saved index."""
+
+
+class StoreError(SocbiError, ValueError):
+    """A store of embeddings that cannot be used: damaged, of another release, or in use."""
 
 
 class MissingExtraError(SocbiError, ImportError):
