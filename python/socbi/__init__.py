@@ -6,6 +6,7 @@
 from socbi._core import __version__
 from socbi.errors import (
     IndexFileError,
+    IntakeError,
     InvalidInputError,
     InvalidTypeError,
     MissingExtraError,
@@ -19,6 +20,7 @@ from socbi.index import SemiOrderedIndex
 
 __all__ = [
     "IndexFileError",
+    "IntakeError",
     "InvalidInputError",
     "InvalidTypeError",
     "MissingExtraError",

@@ -9,6 +9,7 @@
     │   └── RemovedIdError                 an id whose sample was removed or popped
     ├── RankError           (IndexError)   a rank beyond the samples that are left
     ├── IndexFileError      (ValueError)   a file that cannot be read as a saved index
+    ├── IntakeError         (ValueError)   a sample that cannot be taken into a pool
     ├── StoreError          (ValueError)   a store of embeddings that cannot be used
     └── MissingExtraError   (ImportError)  a package that only some calls need is not installed
 
@@ -18,6 +19,7 @@ changed nothing.
 
 __all__ = [
     "IndexFileError",
+    "IntakeError",
     "InvalidInputError",
     "InvalidTypeError",
     "MissingExtraError",
@@ -59,6 +61,10 @@ class RankError(SocbiError, IndexError):
 
 class IndexFileError(SocbiError, ValueError):
     """A file that cannot be read as a saved index."""
+
+
+class IntakeError(SocbiError, ValueError):
+    """A sample that cannot be taken into a pool."""
 
 
 class StoreError(SocbiError, ValueError):
