@@ -43,20 +43,27 @@ class SampleIds(Sequence[SampleId]):
 
     def extend(self, ids: Iterable[SampleId]) -> None:
         """Append ids; refuse one that is here, or of another kind, and then change nothing."""
-        new = [plain(one) for one in ids]
-        if new == list(range(self._count, self._count + len(new))) and self._ids is None:
+        new = self.checked(ids)
+        if self._ids is None and new == list(range(self._count, self._count + len(new))):
             self._count += len(new)
             return
-        self._check_kind(new)
-        positions = {one: self._count + place for place, one in enumerate(new)}
-        if len(positions) < len(new) or any(one in self for one in positions):
-            raise InvalidInputError(f"id {_first_repeated(self, new)!r} is given twice")
         if self._ids is None:
             self._ids = list(range(self._count))
             self._positions = {one: int(one) for one in self._ids}
         self._ids += new
-        self._positions |= positions
+        self._positions |= {one: self._count + place for place, one in enumerate(new)}
         self._count += len(new)
+
+    def checked(self, ids: Iterable[SampleId]) -> list[SampleId]:
+        """Return ids that could be appended; refuse others."""
+        new = [plain(one) for one in ids]
+        self._check_kind(new)
+        seen = set[SampleId]()
+        for one in new:
+            if one in self or one in seen:
+                raise InvalidInputError(f"id {one!r} is given twice, or is here already")
+            seen.add(one)
+        return new
 
     def _check_kind(self, new: list[SampleId]) -> None:
         kinds = {type(one) for one in new} | ({type(self[0])} if self._count else set())
@@ -114,12 +121,3 @@ def plain(id: object) -> SampleId:
     if isinstance(id, (int, np.integer)) and not isinstance(id, (bool, np.bool_)):
         return int(id)
     raise InvalidTypeError(f"an id must be a string or a whole number, got {id!r}")
-
-
-def _first_repeated(known: Iterable[SampleId], new: list[SampleId]) -> SampleId:
-    seen = set(known)
-    for one in new:
-        if one in seen:
-            return one
-        seen.add(one)
-    raise AssertionError("no id is repeated")

@@ -190,15 +190,11 @@ class Shelf:
         if len(ids) == 0:
             return
         with self._lock:
-            SampleIds(ids)  # refuses an id that is given twice
-            if known := [one for one in ids if one in self._ids]:
-                raise InvalidInputError(
-                    f"id {known[0]!r} has an embedding already; shards are never changed"
-                )
+            checked = self._ids.checked(ids)
             number = self._rows[-1].number + 1 if self._rows else 0
             name = f"{self._fingerprint.key}-{number:06}-{secrets.token_hex(4)}.npy"
             size, checksum = _write_whole(self._folder / name, narrow)
-            row = ShardRow(number, name, len(ids), size, checksum, packed(list(ids)))
+            row = ShardRow(number, name, len(ids), size, checksum, packed(checked))
             self._catalogue.add_shard(self._fingerprint.key, row)
             self._take_in(row)
 
