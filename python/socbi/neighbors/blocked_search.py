@@ -2,7 +2,8 @@
 
 For a block of queries the rows pass by in blocks. What may still be among the k nearest, judged by
 the float32 similarity less its possible error (`Metric.slack`), becomes a candidate; when there are
-too many, all but the best k and those within the error go. In the end the distances of the few that
+too many, all but the best k and those within the error go; and where those are too many still, as
+among duplicates, their distances decide at once. In the end the distances of the few that
 are left are computed in float64, rounded to float32, and decide. So the answer is that of a full
 comparison in float64, equal distances in the order of the rows, whatever the blocks and threads
 were; and the time is little more than that of the products alone.
@@ -11,15 +12,16 @@ were; and the time is little more than that of the products alone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from socbi.neighbors.cores import one_blas_thread
+from socbi.neighbors.cores import one_blas_thread, one_blas_thread_here
 from socbi.neighbors.metrics import FloatArray, Metric
 from socbi.neighbors.products import Block, NumpyProducts, Passing, Products, ProductsMaker
 from socbi.neighbors.progress import Steps
@@ -29,12 +31,17 @@ from socbi.types import IdArray
 __all__ = ["Task", "nearest_rows", "steps_in"]
 
 Span = tuple[int, int]
+Whole = npt.NDArray[np.intp]
+_Nearest = tuple[Whole, Whole, FloatArray]  # which, their ranks, their distances
 
 # Below so many products the threads cost more than they save.
 FEW_PRODUCTS = 2**24
 # Candidates kept for each of the k asked for, before all but the best go: more cost memory, fewer
 # cost more selections. Between 2 and 5 nothing changes that can be measured.
 CANDIDATES_PER_WANTED = 3
+# Candidates of a block of queries that are kept however equal they look: 40 MB. Beyond, their
+# distances are computed, which would have to be done in the end all the same.
+MOST_CANDIDATES = 2**21
 # Numbers of a block of candidates whose distances are computed together: 4 MB of float64.
 PAIR_NUMBERS = 2**19
 
@@ -116,7 +123,7 @@ class _Scan:
         ranges = list(_spans(size, -(-size // parts)))
         if workers == 1:
             return [self._finish(one, [self._collect(one, ranges[0])]) for one in blocks]
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(workers, initializer=one_blas_thread_here) as pool:
             try:
                 collecting = [
                     [pool.submit(self._collect, one, part) for part in ranges] for one in blocks
@@ -137,7 +144,7 @@ class _Scan:
         task = self._task
         queries = task.queries[slice(*block)]
         slack = task.metric.slack(queries, self._longest)
-        candidates = _Candidates(len(queries), task.k, slack)
+        candidates = _Candidates(len(queries), task.k, slack, partial(self._nearest, queries))
         products = self._products(task.metric.prepared(queries))
         for begin in range(*span, self._products.block_rows):
             if self._stopped:
@@ -155,22 +162,24 @@ class _Scan:
         task = self._task
         queries = task.queries[slice(*block)]
         candidates = parts[0].joined(parts[1:])
-        owners, places = candidates.owners, candidates.places
-        found = self._rows.numbers(places)
-        apart = self._distances(queries, owners, found)
-        order = np.lexsort((found, apart, owners))  # equal as float32: in the order of the rows
-        owners, found, apart = owners[order], found[order], apart[order]
-        rank = np.arange(len(owners)) - np.searchsorted(owners, np.arange(len(queries)))[owners]
-        best = rank < task.k
+        best, rank, apart = self._nearest(queries, candidates.owners, candidates.places)
+        owners, places = candidates.owners[best], candidates.places[best]
         rows = np.full((len(queries), task.k), -1)
         distances = np.full((len(queries), task.k), np.inf, np.float32)
-        rows[owners[best], rank[best]] = found[best]
-        distances[owners[best], rank[best]] = apart[best]
+        rows[owners, rank] = self._rows.numbers(places)
+        distances[owners, rank] = apart
         return rows, distances
 
-    def _distances(
-        self, queries: FloatArray, owners: npt.NDArray[np.intp], rows: IdArray
-    ) -> FloatArray:
+    def _nearest(self, queries: FloatArray, owners: Whole, places: Whole) -> _Nearest:
+        """Return which candidates are the nearest of each query, as which, and how far."""
+        apart = self._distances(queries, owners, self._rows.numbers(places))
+        order = np.lexsort((places, apart, owners))  # equal as float32: in the order of the rows
+        owners = owners[order]
+        rank = np.arange(len(owners)) - np.searchsorted(owners, np.arange(len(queries)))[owners]
+        best = rank < self._task.k
+        return order[best], rank[best], apart[order[best]]
+
+    def _distances(self, queries: FloatArray, owners: Whole, rows: IdArray) -> FloatArray:
         apart = np.empty(len(rows), np.float32)
         for begin, end in _spans(len(rows), max(1, PAIR_NUMBERS // queries.shape[1])):
             vectors = np.asarray(self._task.source.take(rows[begin:end]), np.float32)
@@ -222,22 +231,26 @@ class _SearchedRows:
 class _Candidates:
     """Who may be among the k nearest of a block of queries, as far as rows have passed by."""
 
-    def __init__(self, queries: int, k: int, slack: FloatArray) -> None:
+    def __init__(
+        self, queries: int, k: int, slack: FloatArray, nearest: Callable[[Whole, Whole], _Nearest]
+    ) -> None:
         self._queries = queries
         self._k = k
         self._slack = slack
+        self._nearest = nearest  # owners, places -> those that no others can displace
         self._floor = np.full(queries, -np.inf, np.float32)  # below it none can be among the best
         self._limit = CANDIDATES_PER_WANTED * queries * k
+        self._most = max(MOST_CANDIDATES, self._limit)
         self._held: list[Passing] = []
         self._count = 0
 
     @property
-    def owners(self) -> npt.NDArray[np.intp]:
+    def owners(self) -> Whole:
         """Return the query of each candidate."""
         return self._held[0][0]
 
     @property
-    def places(self) -> npt.NDArray[np.intp]:
+    def places(self) -> Whole:
         """Return the place of each candidate among the rows searched."""
         return self._held[0][1]
 
@@ -269,11 +282,13 @@ class _Candidates:
         order = np.argsort(owners.astype(np.uint16), kind="stable")  # 16 bits: sorted by counting
         owners, places, similarities = owners[order], places[order], similarities[order]
         self._floor = np.maximum(self._floor, self._kth_best(owners, similarities) - self._slack)
-        kept = similarities >= self._floor[owners]
+        kept = np.flatnonzero(similarities >= self._floor[owners])
+        if len(kept) > self._most:
+            kept = kept[self._nearest(owners[kept], places[kept])[0]]
         self._held = [(owners[kept], places[kept], similarities[kept])]
-        self._count = int(np.count_nonzero(kept))
-        # Where very many are equally near they all stay; cutting them again at once gains nothing.
-        self._limit = max(self._limit, 2 * self._count)
+        self._count = len(kept)
+        # Where many are equally near they all stay; cutting them again at once gains nothing.
+        self._limit = min(max(self._limit, 2 * self._count), self._most)
 
     def _kth_best(self, owners: npt.NDArray[np.intp], similarities: FloatArray) -> FloatArray:
         starts = np.searchsorted(owners, np.arange(self._queries + 1))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.neighbors.id_rows import Mask
-from socbi.neighbors.metrics import FloatArray, MetricName
+from socbi.neighbors.metrics import FloatArray, MetricName, narrowed
 from socbi.neighbors.neighbor_index import NeighborIndex, checked_count
 from socbi.neighbors.overfetch import search_around
 from socbi.neighbors.progress import Steps
@@ -85,7 +86,7 @@ class FaissNeighbors(NeighborIndex):
         self._settings |= {
             "layout": _choice("layout", layout, "flat", "hnsw", "ivf"),
             "storage": _choice("storage", storage, "float32", "float16", "sq8"),
-            "m": checked_count(m, "m"),
+            "m": checked_count(m, "m", least=2),  # levels go by 1 / log(m)
             "ef_construction": checked_count(ef_construction, "ef_construction"),
             "ef": None if ef is None else checked_count(ef, "ef"),
             "probes": None if probes is None else checked_count(probes, "probes"),
@@ -97,7 +98,7 @@ class FaissNeighbors(NeighborIndex):
         self._faiss.omp_set_num_threads(threads)
         index = self._made_for(vectors) if self._index is None else self._index
         for begin, end in row_chunks(len(vectors), ADD_CHUNK):
-            chunk = np.ascontiguousarray(vectors[begin:end], np.float32)
+            chunk = narrowed(vectors[begin:end])
             self._metric.check_lengths(self._metric.norms(chunk), begin)
             index.add(self._directed(chunk))
             self._index = index
@@ -111,7 +112,7 @@ class FaissNeighbors(NeighborIndex):
         rows = np.arange(len(vectors))
         if len(rows) > TRAINING_ROWS:
             rows = np.sort(np.random.default_rng(0).choice(rows, TRAINING_ROWS, replace=False))
-        sample = np.ascontiguousarray(vectors[rows], np.float32)
+        sample = narrowed(vectors[rows])
         self._metric.check_lengths(self._metric.norms(sample), 0)
         index.train(self._directed(sample))
         return index
@@ -198,7 +199,12 @@ class FaissNeighbors(NeighborIndex):
         self._index = other._index
 
     def _save_rows(self, folder: SavedFolder) -> None:
-        folder.put("vectors.faiss", lambda path: self._faiss.write_index(self._index, str(path)))
+        folder.put("vectors.faiss", self._write)
+
+    def _write(self, path: Path) -> None:
+        """Write through Python, which raises when a disk is full; faiss' own file may not."""
+        with open(path, "xb") as file:
+            self._faiss.write_index(self._index, self._faiss.PyCallbackIOWriter(file.write))
 
     def _load_rows(self, folder: SavedFolder) -> None:
         self._index = self._faiss.read_index(str(folder.file("vectors.faiss")))
@@ -234,6 +240,8 @@ class _FaissRows:
         return found
 
     def take(self, rows: IdArray) -> Rows:
+        if len(rows) == 0:
+            return np.empty((0, self.dim), np.float32)
         found: Rows = self._owner._index.reconstruct_batch(rows)
         return found
 

@@ -19,7 +19,7 @@ from socbi.neighbors.exact import ExactNeighbors
 from socbi.neighbors.graph_folder import GraphFolder
 from socbi.neighbors.makers import NeighborsChoice, build_neighbors
 from socbi.neighbors.metrics import FloatArray, MetricName
-from socbi.neighbors.neighbor_index import NeighborIndex, checked_count
+from socbi.neighbors.neighbor_index import NeighborIndex, checked_count, checked_matrix
 from socbi.neighbors.progress import bar
 from socbi.neighbors.vector_rows import VectorRows, row_chunks
 
@@ -108,7 +108,7 @@ class KnnGraph:
         exact is what `knn_graph` of all vectors would be. Costs two comparisons for each pair of a
         new sample and any.
         """
-        old, total = len(self), len(vectors)
+        old, total = len(self), len(checked_matrix(vectors, "vectors"))
         if total < old:
             raise InvalidInputError(
                 f"the graph has {old} samples and there are {total} vectors; give all of them, "
@@ -182,9 +182,8 @@ def knn_graph(
     >>> graph.csr().shape, graph.csr().nnz
     ((1000, 1000), 5000)
     """
-    number = checked_count(k, "k")
-    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2:
-        raise InvalidInputError("vectors must be an array of the shape (number, dimensions)")
+    number, audited = checked_count(k, "k"), checked_count(audit, "audit", least=0)
+    checked_matrix(vectors, "vectors")
     if isinstance(neighbors, NeighborIndex):
         metric = neighbors.metric
     kept = None
@@ -210,8 +209,8 @@ def knn_graph(
             steps.update(len(rows))
     ids, distances = out.arrays()
     recall = None
-    if audit and not isinstance(index, ExactNeighbors):
-        recall = _audit(ids, vectors, index, audit, threads, progress)
+    if audited and not isinstance(index, ExactNeighbors):
+        recall = _audit(ids, vectors, index, audited, threads, progress)
     out.finish(recall)
     return KnnGraph(ids, distances, metric, recall)
 

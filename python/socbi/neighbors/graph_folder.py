@@ -1,8 +1,9 @@
 """A graph on disk, written block by block so that an interruption costs one block.
 
 ``ids.npy`` and ``distances.npy`` have their final size from the start; ``graph.json`` says how many
-rows are written and to which vectors they belong. It is replaced after the rows are synced, so the
-rows that it counts are always there.
+rows are written and to which vectors they belong. It is there before them, so that a folder of
+other files is told from one that an interruption left; and it is replaced after the rows are
+synced, so the rows that it counts are always there.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from socbi.neighbors.neighbor_index import NeighborIndex
 __all__ = ["GraphFolder"]
 
 STATE = "graph.json"
+_BESIDE = f".{STATE}.tmp"
+_STATE_HOLDS = {"key", "rows_done", "recall", "whole"}
 # Rows of the vectors that tell whether a folder belongs to them.
 SAMPLED_ROWS = 64
 
@@ -57,21 +60,38 @@ class GraphFolder:
         }
         if (target / STATE).exists():
             folder = cls.read(target)
-            if folder._state["key"] != key:
-                differing = [name for name in key if folder._state["key"].get(name) != key[name]]
-                raise IndexFileError(
-                    f"{target} holds a graph of other {', '.join(differing)}; give another folder, "
-                    "or delete this one"
-                )
-            return folder
+            folder._require(key)
+        else:
+            folder = cls._new(target, key)
+        if folder.rows_done == 0:
+            for name, dtype in (("ids", np.int32), ("distances", np.float32)):
+                _write_header(target / f"{name}.npy", (len(vectors), k), np.dtype(dtype))
+        folder.arrays()  # a damaged one is refused before the work
+        return folder
+
+    @classmethod
+    def _new(cls, target: Path, key: dict[str, Any]) -> GraphFolder:
+        if target.exists() and not target.is_dir():
+            raise IndexFileError(f"{target} is not a folder; give the path of a folder")
         target.mkdir(parents=True, exist_ok=True)
-        folder = cls(
-            target, {"format": 1, "key": key, "rows_done": 0, "recall": None, "whole": False}
-        )
-        for name, dtype in (("ids", np.int32), ("distances", np.float32)):
-            _write_header(target / f"{name}.npy", (len(vectors), k), np.dtype(dtype))
+        if any(path.name != _BESIDE for path in target.iterdir()):
+            raise IndexFileError(
+                f"{target} holds files that are no graph; give a new or empty folder"
+            )
+        state = {"format": 1, "key": key, "rows_done": 0, "recall": None, "whole": False}
+        folder = cls(target, state)
         folder._write_state()
         return folder
+
+    def _require(self, key: dict[str, Any]) -> None:
+        """Refuse the folder of another graph."""
+        mine = self._state["key"]
+        differing = [name for name in key if mine.get(name) != key[name]]
+        if differing:
+            raise IndexFileError(
+                f"{self._path} holds a graph of other {', '.join(differing)}; give another folder, "
+                "or delete this one"
+            )
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> GraphFolder:
@@ -89,10 +109,12 @@ class GraphFolder:
         """Return the folder as it is."""
         try:
             state = json.loads((path / STATE).read_text(encoding="utf-8"))
-            known = state["format"] == 1 and isinstance(state["key"], dict)
+            known = state["format"] == 1
+            if known and not state.keys() >= _STATE_HOLDS:
+                raise ValueError(f"it lacks {', '.join(sorted(_STATE_HOLDS - state.keys()))}")
         except FileNotFoundError as error:
             raise IndexFileError(f"{path} holds no graph: no {STATE} there") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IndexFileError(f"{path / STATE} cannot be read: {error}") from error
         if not known:
             raise IndexFileError(f"{path} was written by another release of socbi; use that one")
@@ -140,13 +162,12 @@ class GraphFolder:
 
     def arrays(self) -> tuple[npt.NDArray[np.int32], FloatArray]:
         """Return ids and distances as memory maps."""
-        ids, distances = (
-            np.load(self._path / f"{name}.npy", mmap_mode="r") for name in ("ids", "distances")
-        )
-        return ids, distances
+        shape = (self._state["key"]["rows"], self._state["key"]["k"])
+        ids = _mapped(self._path / "ids.npy", shape, np.dtype(np.int32))
+        return ids, _mapped(self._path / "distances.npy", shape, np.dtype(np.float32))
 
     def _write_state(self) -> None:
-        beside = self._path / f".{STATE}.tmp"
+        beside = self._path / _BESIDE
         with open(beside, "w", encoding="utf-8") as file:
             json.dump(self._state, file, indent=1)
             file.flush()
@@ -168,9 +189,21 @@ def _write_header(path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> N
         file.truncate(file.tell() + shape[0] * shape[1] * dtype.itemsize)
 
 
+def _mapped(path: Path, shape: tuple[int, int], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    try:
+        array: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise IndexFileError(f"{path} cannot be read: {error}; delete the folder") from error
+    if array.shape != shape or array.dtype != dtype:
+        raise IndexFileError(
+            f"{path} holds {array.dtype} of {array.shape} in place of {dtype} of {shape}; "
+            "delete the folder"
+        )
+    return array
+
+
 def _header_bytes(path: Path) -> int:
     with open(path, "rb") as file:
-        version = np.lib.format.read_magic(file)
-        assert version == (1, 0)
+        np.lib.format.read_magic(file)
         np.lib.format.read_array_header_1_0(file)
         return file.tell()

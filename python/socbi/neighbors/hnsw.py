@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from socbi.errors import MissingExtraError
 from socbi.neighbors.id_rows import Mask
-from socbi.neighbors.metrics import FloatArray, MetricName
+from socbi.neighbors.metrics import FloatArray, MetricName, narrowed
 from socbi.neighbors.neighbor_index import NeighborIndex, checked_count
 from socbi.neighbors.overfetch import search_around
 from socbi.neighbors.progress import Steps
@@ -75,10 +76,10 @@ class HnswNeighbors(NeighborIndex):
     ) -> None:
         super().__init__(metric, threads)
         self._settings |= {
-            "m": checked_count(m, "m"),
+            "m": checked_count(m, "m", least=2),  # levels go by 1 / log(m)
             "ef_construction": checked_count(ef_construction, "ef_construction"),
             "ef": None if ef is None else checked_count(ef, "ef"),
-            "seed": seed,
+            "seed": checked_count(seed, "seed", least=0),
         }
         self._hnswlib = _hnswlib()
         self._graph: Any = None  # made when the dimensions are known
@@ -88,7 +89,7 @@ class HnswNeighbors(NeighborIndex):
     def _store(self, vectors: Rows, threads: int, steps: Steps) -> None:
         self._make_room(len(vectors), vectors.shape[1])
         for begin, end in row_chunks(len(vectors), ADD_CHUNK):
-            chunk = np.ascontiguousarray(vectors[begin:end], np.float32)
+            chunk = narrowed(vectors[begin:end])
             self._metric.check_lengths(self._metric.norms(chunk), begin)
             labels = np.arange(self._stored(), self._stored() + len(chunk))
             self._graph.add_items(chunk, labels, num_threads=threads)
@@ -154,7 +155,14 @@ class HnswNeighbors(NeighborIndex):
         self._graph = other._graph
 
     def _save_rows(self, folder: SavedFolder) -> None:
-        folder.put("graph.bin", lambda path: self._graph.save_index(str(path)))
+        folder.put("graph.bin", self._write)
+
+    def _write(self, path: Path) -> None:
+        """Write the graph and look at its size: hnswlib says nothing of a disk that is full."""
+        self._graph.save_index(str(path))
+        expected, written = self._graph.index_file_size(), path.stat().st_size
+        if written != expected:
+            raise OSError(f"{path} was cut off at {written} of {expected} bytes: is the disk full?")
 
     def _load_rows(self, folder: SavedFolder) -> None:
         self._graph = self._hnswlib.Index(_SPACES[self.metric], self._dim)
@@ -187,6 +195,8 @@ class _GraphRows:
         return self.take(np.arange(begin, end))
 
     def take(self, rows: IdArray) -> Rows:
+        if len(rows) == 0:
+            return np.empty((0, self.dim), np.float32)
         found: Rows = self._owner._graph.get_items(rows, return_type="numpy")
         return found
 

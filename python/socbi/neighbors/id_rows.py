@@ -135,14 +135,17 @@ class IdRows:
 
     def append(self, ids: IdArray) -> None:
         """Give the next rows these ids, alive. An id whose row is dead moves to the new row."""
-        first, end = self._count, self._count + len(ids)
+        first, end, living = self._count, self._count + len(ids), self._living + len(ids)
         if self._ids is None and not np.array_equal(ids, np.arange(first, end)):
             self._write_ids_down()
-        self._extend(end, alive=True)
-        self._living += len(ids)
-        if self._ids is not None:
-            self._ids = np.concatenate([self._ids, ids])
-            self._merge(ids, np.arange(first, end))
+        alive = self._extended(end, alive=True)
+        all_ids, by_id = self._ids, (self._sorted_ids, self._sorted_rows)
+        if all_ids is not None:
+            all_ids = np.concatenate([all_ids, ids])
+            by_id = self._merged(ids, np.arange(first, end))
+        # All at once: an interruption finds the rows as they were or as they will be.
+        self._alive, self._count, self._living, self._ids = alive, end, living, all_ids
+        self._sorted_ids, self._sorted_rows = by_id
 
     def append_dead(self, count: int) -> None:
         """Pass over rows that were stored and never got an id."""
@@ -150,33 +153,37 @@ class IdRows:
             return
         if self._ids is None:
             self._write_ids_down()
-        self._ids = np.concatenate([self.ids(), np.full(count, -1)])
-        self._extend(self._count + count, alive=False)
+        end = self._count + count
+        alive = self._extended(end, alive=False)
+        all_ids = np.concatenate([self.ids(), np.full(count, -1)])
+        self._alive, self._count, self._ids = alive, end, all_ids
 
     def kill(self, rows: IdArray) -> None:
         """Let these living rows be found no more."""
+        living = self._living - len(rows)
         self._alive[rows] = False
-        self._living -= len(rows)
+        self._living = living
 
     def revive(self, rows: IdArray) -> None:
         """Let these dead rows be found again."""
+        living = self._living + len(rows)
         self._alive[rows] = True
-        self._living += len(rows)
+        self._living = living
 
-    def _extend(self, end: int, *, alive: bool) -> None:
-        if end > len(self._alive):
-            grown = np.zeros(max(end, len(self._alive) * 5 // 4), np.bool_)
-            grown[: self._count] = self._alive[: self._count]
-            self._alive = grown
-        self._alive[self._count : end] = alive
-        self._count = end
+    def _extended(self, end: int, *, alive: bool) -> Mask:
+        """Return who is alive with more rows behind those that count."""
+        longer = self._alive
+        if end > len(longer):
+            longer = np.zeros(max(end, len(longer) * 5 // 4), np.bool_)
+            longer[: self._count] = self._alive[: self._count]
+        longer[self._count : end] = alive
+        return longer
 
     def _write_ids_down(self) -> None:
-        self._ids = np.arange(self._count)
-        self._sorted_ids = self._sorted_rows = self._ids
+        self._sorted_ids = self._sorted_rows = self._ids = np.arange(self._count)
 
-    def _merge(self, ids: IdArray, rows: IdArray) -> None:
-        """Add these to the sorted ids; an id that had a row gets the new one."""
+    def _merged(self, ids: IdArray, rows: IdArray) -> tuple[IdArray, IdArray]:
+        """Return the sorted ids and rows with these; an id that had a row gets the new one."""
         order = np.argsort(ids)
         ids, rows = ids[order], rows[order]
         place = np.searchsorted(self._sorted_ids, ids)
@@ -184,5 +191,5 @@ class IdRows:
         known = self._sorted_ids[inside] == ids if len(self._sorted_ids) else place < 0
         moved = self._sorted_rows.copy()
         moved[place[known]] = rows[known]
-        self._sorted_rows = np.insert(moved, place[~known], rows[~known])
-        self._sorted_ids = np.insert(self._sorted_ids, place[~known], ids[~known])
+        sorted_rows = np.insert(moved, place[~known], rows[~known])
+        return np.insert(self._sorted_ids, place[~known], ids[~known]), sorted_rows

@@ -8,12 +8,12 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from socbi.errors import InvalidInputError
+from socbi.errors import IndexFileError, InvalidInputError
 from socbi.neighbors.exact import ExactNeighbors
 from socbi.neighbors.faiss_index import FaissNeighbors
 from socbi.neighbors.hnsw import HnswNeighbors
 from socbi.neighbors.metrics import MetricName
-from socbi.neighbors.neighbor_index import NeighborIndex
+from socbi.neighbors.neighbor_index import NeighborIndex, checked_count, checked_matrix
 from socbi.neighbors.planning import plan
 from socbi.neighbors.saved_folder import SavedFolder
 
@@ -61,13 +61,11 @@ def build_neighbors(
     >>> build_neighbors(np.eye(4, dtype=np.float32), queries=4)
     <ExactNeighbors(metric='cosine', threads=None, device='auto', copy=False): 4 vectors of 4>
     """
+    checked_matrix(vectors, "vectors")
+    checked_count(k, "k")
+    checked_count(queries, "queries", least=0)
     if isinstance(neighbors, NeighborIndex):
-        if len(neighbors) != len(vectors):
-            raise InvalidInputError(
-                f"the neighbour index holds {len(neighbors)} vectors and there are {len(vectors)}; "
-                "add every vector under the number of its row"
-            )
-        return neighbors
+        return _holding(neighbors, len(vectors))
     if neighbors != "auto" and neighbors not in _MAKERS:
         raise InvalidInputError(
             f"neighbors must be 'auto', {', '.join(map(repr, _MAKERS))} or a NeighborIndex, "
@@ -77,7 +75,13 @@ def build_neighbors(
         kind, settings = "exact", {}
     elif neighbors == "auto":
         chosen = plan(
-            len(vectors), vectors.shape[1], k, queries, metric=metric, sample=vectors
+            len(vectors),
+            vectors.shape[1],
+            k,
+            queries,
+            metric=metric,
+            sample=vectors,
+            threads=threads,
         ).choice
         kind, settings = chosen.kind, chosen.settings
     else:
@@ -86,6 +90,22 @@ def build_neighbors(
         settings = {"copy": False}
     index = _MAKERS[kind](metric, threads=threads, **settings)
     index.add(np.arange(len(vectors)), vectors, progress=progress)
+    return index
+
+
+def _holding(index: NeighborIndex, count: int) -> NeighborIndex:
+    """Return the index; refuse one of other vectors."""
+    if len(index) != count:
+        raise InvalidInputError(
+            f"the neighbour index holds {len(index)} vectors and there are {count}; add every "
+            "vector under the number of its row"
+        )
+    strange = np.setdiff1d(index.ids(), np.arange(count))
+    if len(strange):
+        raise InvalidInputError(
+            f"the neighbour index holds id {strange[0]}, which is no row of {count} vectors; add "
+            "every vector under the number of its row"
+        )
     return index
 
 
@@ -118,9 +138,11 @@ def load(path: str | os.PathLike[str], *, verify: bool = False) -> NeighborIndex
     ...     load(folder).ids().tolist()
     [3]
     """
-    kind = str(SavedFolder.read(path).meta.get("kind"))
-    if kind not in _MAKERS:
-        raise InvalidInputError(
-            f"{path} holds an index of the kind {kind!r}, which this socbi does not know"
-        )
-    return _MAKERS[kind].load(path, verify=verify)
+    with SavedFolder.reading(path) as folder:
+        kind = str(folder.meta.get("kind"))
+        if kind not in _MAKERS:
+            raise IndexFileError(
+                f"{path} holds an index of the kind {kind!r}, and this socbi knows "
+                f"{', '.join(map(repr, _MAKERS))}: it was written by another release; use that one"
+            )
+        return _MAKERS[kind].load(path, verify=verify)

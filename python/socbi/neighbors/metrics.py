@@ -13,20 +13,21 @@ metric               distance              similarity
 ``"inner_product"``  ``-(q . x)``          ``q . x``
 ===================  ====================  ==========================
 
-A vector of zeros has no direction: its cosine with any other is taken as 0.
+A vector of zeros has no direction: its cosine with any other is taken as 0. The same holds for one
+too short to divide by: below 8e-28 products with it leave the range in which float32 is exact.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from socbi.errors import InvalidInputError
 
-__all__ = ["FloatArray", "Metric", "MetricName", "metric_of"]
+__all__ = ["FloatArray", "Metric", "MetricName", "metric_of", "narrowed"]
 
 MetricName: TypeAlias = Literal["cosine", "euclidean", "inner_product"]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
@@ -34,8 +35,13 @@ _Doubles: TypeAlias = npt.NDArray[np.float64]
 
 # Half of the distance from 1 to the next float32: the relative error of one operation.
 _ROUNDING = 2.0**-24
-# Half of its square is still a float32.
+# Half of its square is still a float32, and so is the product of two.
 _LONGEST = 1e18
+# The smallest normal float32. Below it numbers lose digits, or become 0 where some library has
+# switched that on for the whole process.
+_TINY = float(np.finfo(np.float32).tiny)
+# The shortest vector that has a direction: what _TINY hides is far less than a rounding of it.
+_SHORTEST = 2.0**-90
 
 
 class Metric(ABC):
@@ -46,15 +52,15 @@ class Metric(ABC):
     def norms(self, block: FloatArray) -> FloatArray:
         """Return the length of each row."""
         squares = np.einsum("nd,nd->n", block, block, dtype=np.float64)
-        return np.asarray(np.sqrt(squares), np.float32)
+        return narrowed(np.sqrt(squares))
 
-    def check_lengths(self, norms: FloatArray, first: int) -> None:
+    def check_lengths(self, norms: FloatArray, first: int, what: str = "the vector in row") -> None:
         """Refuse rows with NaN, and with numbers whose squares leave float32."""
         bad = np.flatnonzero(~(norms < _LONGEST))
         if len(bad):
             raise InvalidInputError(
-                f"the vector in row {first + bad[0]} has NaN, an infinity or a length beyond "
-                f"{_LONGEST:g}; leave such rows out or scale the vectors"
+                f"{what} {first + bad[0]} has NaN, an infinity or a length beyond {_LONGEST:g}; "
+                "leave it out or scale all vectors"
             )
 
     def prepared(self, queries: FloatArray) -> FloatArray:
@@ -81,16 +87,22 @@ class Metric(ABC):
     def scale(self, query_norms: FloatArray, longest: float) -> _Doubles:
         """Return a bound of the terms that a similarity adds up, for each query."""
 
+    def spread(self, query_norms: FloatArray, longest: float) -> _Doubles:
+        """Return a bound of the similarities between equal distances, in units of two roundings."""
+        return self.scale(query_norms, longest)
+
     def slack(self, queries: FloatArray, longest: float) -> FloatArray:
         """Return how far two float32 similarities may be apart in the wrong order.
 
         The error of a sum of d products is at most d roundings of the sum of their sizes, in any
         order of summation (Higham, *Accuracy and Stability of Numerical Algorithms*, section 3.1);
-        eight more cover the preparation of both sides, and both similarities may err.
+        eight more cover the preparation of both sides, and both similarities may err. Distances
+        that are equal as float32 are ordered by the rows, so what rounds to the same distance must
+        pass as well; and each operation may lose what lies below the smallest normal number.
         """
-        roundings = (queries.shape[1] + 8) * _ROUNDING
-        slack: FloatArray = (2 * roundings * self.scale(self.norms(queries), longest)).astype("f4")
-        return slack
+        norms, operations = self.norms(queries), queries.shape[1] + 8
+        relative = operations * self.scale(norms, longest) + self.spread(norms, longest)
+        return narrowed(2 * (_ROUNDING * relative + _TINY * operations))
 
 
 class _Cosine(Metric):
@@ -106,10 +118,11 @@ class _Cosine(Metric):
     def distances(self, queries: FloatArray, rows: FloatArray) -> _Doubles:
         wide = queries.astype(np.float64)
         other = rows.astype(np.float64)
-        lengths = np.sqrt((wide * wide).sum(axis=1) * (other * other).sum(axis=1))
+        squares, other_squares = (wide * wide).sum(axis=1), (other * other).sum(axis=1)
         products = (wide * other).sum(axis=1)
         cosines: _Doubles = np.zeros_like(products)
-        np.divide(products, lengths, out=cosines, where=lengths > 0)
+        directed = np.minimum(squares, other_squares) >= _SHORTEST * _SHORTEST
+        np.divide(products, np.sqrt(squares * other_squares), out=cosines, where=directed)
         return 1.0 - cosines
 
     def scale(self, query_norms: FloatArray, longest: float) -> _Doubles:
@@ -131,6 +144,11 @@ class _Euclidean(Metric):
     def scale(self, query_norms: FloatArray, longest: float) -> _Doubles:
         return longest * query_norms.astype(np.float64) + longest * longest
 
+    def spread(self, query_norms: FloatArray, longest: float) -> _Doubles:
+        # Half of the difference of two squares: their sum, two distances at most, by half a step.
+        farthest: _Doubles = query_norms.astype(np.float64) + longest
+        return farthest * farthest
+
 
 class _InnerProduct(Metric):
     name: MetricName = "inner_product"
@@ -144,7 +162,13 @@ class _InnerProduct(Metric):
 
 
 def _inverse(norms: FloatArray) -> FloatArray:
-    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms >= _SHORTEST)
+
+
+def narrowed(numbers: npt.NDArray[Any]) -> FloatArray:
+    """Return float32; what is beyond it becomes infinite, for the checks to find."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(numbers, np.float32)
 
 
 _METRICS: dict[str, Metric] = {

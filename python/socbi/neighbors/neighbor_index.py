@@ -23,14 +23,20 @@ from socbi.neighbors.audit import (
 )
 from socbi.neighbors.cores import checked_threads
 from socbi.neighbors.id_rows import IdRows, Mask
-from socbi.neighbors.metrics import FloatArray, MetricName, metric_of
+from socbi.neighbors.metrics import FloatArray, MetricName, metric_of, narrowed
 from socbi.neighbors.progress import Steps, bar
 from socbi.neighbors.saved_folder import SavedFolder
 from socbi.neighbors.shared_lock import SharedLock
 from socbi.neighbors.vector_rows import Rows, RowSource, VectorRows, row_chunks
 from socbi.types import IdArray
 
-__all__ = ["NeighborIndex", "check_finite", "checked_count", "checked_distinct", "checked_whole"]
+__all__ = [
+    "NeighborIndex",
+    "checked_count",
+    "checked_distinct",
+    "checked_matrix",
+    "checked_whole",
+]
 
 _Self = TypeVar("_Self", bound="NeighborIndex")
 
@@ -53,7 +59,10 @@ class NeighborIndex(ABC):
     def __init__(self, metric: MetricName = "cosine", threads: int | None = None) -> None:
         self._metric = metric_of(metric)
         self._threads = checked_threads(threads)
-        self._settings: dict[str, Any] = {"metric": metric, "threads": threads}
+        self._settings: dict[str, Any] = {
+            "metric": metric,
+            "threads": None if threads is None else self._threads,
+        }
         self._rows = IdRows()
         self._dim = 0  # unknown until the first addition
         self._lock = SharedLock()  # guards all of the above but the settings
@@ -143,18 +152,22 @@ class NeighborIndex(ABC):
             self._rows.check_new(checked_ids)
             if len(rows) == 0:
                 return
-            with bar("adding vectors", len(rows), "vector", shown=progress) as steps:
-                self._fill_up(rows, self._checked_threads(threads), steps)
-            self._dim = rows.shape[1]
-            self._rows.append(checked_ids)
+            used = self._checked_threads(threads)
+            try:
+                with bar("adding vectors", len(rows), "vector", shown=progress) as steps:
+                    self._store(rows, used, steps)
+                self._dim = rows.shape[1]
+                self._rows.append(checked_ids)
+            except BaseException:
+                self._pass_over_leftovers()
+                raise
 
-    def _fill_up(self, rows: Rows, threads: int, steps: Steps) -> None:
-        try:
-            self._store(rows, threads, steps)
-        except BaseException:
-            # What was stored of them has no id and is never found; a compaction drops it.
+    def _pass_over_leftovers(self) -> None:
+        """Let what an interrupted addition stored never be found; a compaction drops it."""
+        if self._dim == 0:  # the first addition: the next may have other dimensions
+            self._adopt(self._empty())
+        else:
             self._rows.append_dead(self._stored() - len(self._rows))
-            raise
 
     def remove(self, ids: npt.ArrayLike) -> None:
         """Let these ids be found no more; O(1) an id. Their room is kept until `compact`.
@@ -186,9 +199,9 @@ class NeighborIndex(ABC):
                 for begin, end in row_chunks(len(living), QUERY_CHUNK):
                     rows = source.take(living[begin:end])
                     rebuilt._store(rows, self._checked_threads(threads), steps)
-            ids = self._rows.ids_at(living)
-            self._adopt(rebuilt)
-            self._rows = IdRows(ids, np.ones(len(ids), np.bool_))
+            rows_of_ids = IdRows(self._rows.ids_at(living), np.ones(len(living), np.bool_))
+            self._adopt(rebuilt)  # with the next line: an interruption finds both or neither
+            self._rows = rows_of_ids
 
     def _can_shrink(self) -> bool:
         return True
@@ -246,8 +259,8 @@ class NeighborIndex(ABC):
         if reach == 0:
             return rows, distances
         for begin, end in row_chunks(len(queries), QUERY_CHUNK):
-            chunk = np.ascontiguousarray(queries[begin:end], np.float32)
-            check_finite(chunk, begin)
+            chunk = narrowed(queries[begin:end])
+            self._metric.check_lengths(self._metric.norms(chunk), begin, "query")
             rows[begin:end, :reach], distances[begin:end, :reach] = self._nearest(
                 chunk, reach, kept, threads, steps
             )
@@ -377,10 +390,7 @@ class NeighborIndex(ABC):
         """
         checked = checked_whole(ids, "ids")
         with self._lock.read():
-            rows = self._rows.rows_of(checked)
-            if len(rows) == 0:
-                return np.empty((0, self._dim), np.float32)
-            return np.asarray(self._source().take(rows), np.float32)
+            return np.asarray(self._source().take(self._rows.rows_of(checked)), np.float32)
 
     def ids(self) -> IdArray:
         """Return the ids that can be found, in the order in which they were added."""
@@ -441,14 +451,18 @@ class NeighborIndex(ABC):
 
         ``verify`` compares every file with its checksum, which reads all of them.
         """
-        folder = SavedFolder.read(path, verify=verify)
-        folder.require_kind(cls.kind, cls.__name__)
-        with folder.refusing_what_is_wrong():
-            index = cls(**folder.meta["settings"])
-            index._dim = int(folder.meta["dim"])
-            index._rows = IdRows(folder.array("ids"), folder.array("alive"))
-            if len(index._rows):
-                index._load_rows(folder)
+        with SavedFolder.reading(path, verify=verify) as folder:
+            folder.require_kind(cls.kind, cls.__name__)
+            with folder.refusing_what_is_wrong():
+                return cls._loaded(folder)
+
+    @classmethod
+    def _loaded(cls: type[_Self], folder: SavedFolder) -> _Self:
+        index = cls(**folder.meta["settings"])
+        index._dim = int(folder.meta["dim"])
+        index._rows = IdRows(folder.array("ids"), folder.array("alive"))
+        if len(index._rows):
+            index._load_rows(folder)
         return index
 
     # ---- checks ----------------------------------------------------------------------------------
@@ -500,17 +514,21 @@ def checked_distinct(values: npt.ArrayLike, name: str) -> IdArray:
     return given
 
 
-def checked_count(value: object, name: str) -> int:
-    """Return a whole number from 1 up."""
+def checked_count(value: object, name: str, least: int = 1) -> int:
+    """Return a whole number from ``least`` up."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise InvalidTypeError(f"{name} must be a whole number, got {value!r}")
-    if value < 1:
-        raise InvalidInputError(f"{name} must be 1 or more, got {value}")
+    if value < least:
+        raise InvalidInputError(f"{name} must be {least} or more, got {value}")
     return int(value)
 
 
-def check_finite(queries: FloatArray, first: int) -> None:
-    """Refuse NaN and infinite queries."""
-    bad = np.flatnonzero(~np.isfinite(queries).all(axis=1))
-    if len(bad):
-        raise InvalidInputError(f"query {first + bad[0]} has NaN or an infinity; leave it out")
+def checked_matrix(values: object, name: str) -> Rows:
+    """Return an array of vectors, or say what else it is."""
+    if not isinstance(values, np.ndarray):
+        raise InvalidTypeError(f"{name} must be a numpy array, got {type(values).__name__}")
+    if values.ndim != 2:
+        raise InvalidInputError(
+            f"{name} must have the shape (number, dimensions), got {values.shape}"
+        )
+    return values

@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy.typing as npt
 
+from socbi.errors import InvalidInputError
 from socbi.neighbors.faiss_index import faiss_nbytes
 from socbi.neighbors.hnsw import graph_nbytes
 from socbi.neighbors.metrics import MetricName, metric_of
-from socbi.neighbors.neighbor_index import checked_count
+from socbi.neighbors.neighbor_index import checked_count, checked_matrix
 from socbi.neighbors.probe import Speeds, measured_speeds
 from socbi.neighbors.products import NumpyProducts
 
@@ -147,7 +148,12 @@ def plan(
     for value, name in ((n, "n"), (d, "d"), (k, "k"), (queries, "queries")):
         checked_count(value, name)
     metric_of(metric)
-    limit = free_memory() if memory is None else memory
+    if sample is not None and checked_matrix(sample, "sample").shape[1] != d:
+        raise InvalidInputError(
+            f"sample has {sample.shape[1]} dimensions and the plan is for {d}; give some of the "
+            "vectors themselves"
+        )
+    limit = free_memory() if memory is None else checked_count(memory, "memory")
     speeds = measured_speeds(d, k, queries, metric, sample, threads)
     estimates = tuple(_estimates(n, d, k, queries, limit, speeds))
     choice, why = _advice(estimates)

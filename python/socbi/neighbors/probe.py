@@ -59,9 +59,10 @@ def measured_speeds(
     threads: int | None,
 ) -> Speeds:
     """Measure for about a second."""
-    rows = (
-        _some_rows(sample, EXACT_ROWS) if sample is not None else structured_vectors(EXACT_ROWS, d)
-    )
+    if sample is not None and len(sample) >= LEAST_SAMPLE:
+        rows = _some_rows(sample, EXACT_ROWS)
+    else:
+        rows = structured_vectors(EXACT_ROWS, d)
     number = checked_threads(threads)
     # As many queries at a time as there will be, up to what keeps all cores busy for long.
     asked = rows[: min(queries, 256 * number)]

@@ -163,7 +163,7 @@ def products_on(device: str) -> ProductsMaker:
         return TorchProducts("cuda") if _sees_gpu() else NumpyProducts
     torch = _torch()
     try:
-        torch.empty(1, device=device)
+        torch.ones(1, device=device).cpu()  # a device without numbers, such as "meta", fails here
     except (RuntimeError, AssertionError) as error:
         raise InvalidInputError(
             f"device must be 'auto', 'cpu' or a device that torch has here, got {device!r}: {error}"

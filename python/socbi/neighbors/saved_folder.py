@@ -8,12 +8,13 @@ place. Whatever interrupts a save, the folder holds the old index or the new one
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +48,19 @@ class SavedFolder:
         target = Path(path)
         if target.exists() and not target.is_dir():
             raise IndexFileError(f"{target} is not a folder; give the path of a folder")
-        if target.is_dir() and any(target.iterdir()) and not (target / LISTING).exists():
-            raise IndexFileError(
-                f"{target} holds files that are no saved index; give a new or empty folder"
-            )
         target.mkdir(parents=True, exist_ok=True)
-        folder = cls(target, secrets.token_hex(6))
-        try:
-            yield folder
-            folder._commit()
-        finally:
-            folder._sweep()
+        with _held(target, fcntl.LOCK_EX):
+            names = {path.name for path in target.iterdir()}
+            if LISTING not in names and not all(map(_is_ours, names)):
+                raise IndexFileError(
+                    f"{target} holds files that are no saved index; give a new or empty folder"
+                )
+            folder = cls(target, secrets.token_hex(6))
+            try:
+                yield folder
+                folder._commit()
+            finally:
+                folder._sweep()
 
     def put_array(self, name: str, array: npt.NDArray[Any]) -> None:
         """Write an array as ``.npy``."""
@@ -105,15 +108,23 @@ class SavedFolder:
     # ---- reading ---------------------------------------------------------------------------------
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], *, verify: bool = False) -> SavedFolder:
-        """Return the folder, having checked that its files are there and of their sizes."""
+    @contextmanager
+    def reading(
+        cls, path: str | os.PathLike[str], *, verify: bool = False
+    ) -> Iterator[SavedFolder]:
+        """Yield the folder, having checked its files; no save replaces them in the block."""
         target = Path(path)
+        with _held(target, fcntl.LOCK_SH) if target.is_dir() else nullcontext():
+            yield cls._read(target, verify)
+
+    @classmethod
+    def _read(cls, target: Path, verify: bool) -> SavedFolder:
         try:
             listing = json.loads((target / LISTING).read_text(encoding="utf-8"))
             version, files = listing.pop("format"), listing.pop("files")
         except FileNotFoundError as error:
             raise IndexFileError(f"{target} holds no saved index: no {LISTING} there") from error
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IndexFileError(f"{target / LISTING} cannot be read: {error}") from error
         if version != FORMAT:
             raise IndexFileError(
@@ -142,7 +153,7 @@ class SavedFolder:
             yield
         except SocbiError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError) as error:
             raise IndexFileError(f"{self.path} does not hold a sound index: {error}") from error
 
     def file(self, name: str) -> Path:
@@ -152,7 +163,10 @@ class SavedFolder:
     def array(self, name: str, *, mapped: bool = False) -> npt.NDArray[Any]:
         """Return an array, read or memory-mapped."""
         path = self.file(f"{name}.npy")
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None)
+        if mapped:
+            return np.lib.format.open_memmap(path, mode="r")
+        with open(path, "rb") as file:
+            array: npt.NDArray[Any] = np.lib.format.read_array(file)
         return array
 
     def _check(self, name: str, *, verify: bool) -> None:
@@ -163,6 +177,22 @@ class SavedFolder:
             )
         if verify and _crc32(path) != expected["crc32"]:
             raise IndexFileError(f"{path} is damaged: its checksum differs; restore it from a copy")
+
+
+@contextmanager
+def _held(folder: Path, how: int) -> Iterator[None]:
+    """Keep saves, of this process or another, out until the block ends.
+
+    Two at once would each delete the other's files as leftovers, and one beside a load those that
+    it is about to open.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, how)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _write_array(path: Path, array: npt.NDArray[Any]) -> None:

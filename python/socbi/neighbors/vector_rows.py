@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from socbi.neighbors.metrics import FloatArray, Metric
+from socbi.neighbors.metrics import FloatArray, Metric, narrowed
 from socbi.types import IdArray
 
 __all__ = ["RowSource", "VectorRows", "row_chunks"]
@@ -60,6 +60,7 @@ class VectorRows:
         self._segments: list[Rows] = []
         self._starts: list[int] = [0]  # where each segment starts, and where the next will
         self._room = 0  # rows that the last segment, our own, still has room for
+        self._owned = 0  # rows that are in segments of our own
         self._norms: FloatArray = np.empty(0, np.float32)
 
     def __len__(self) -> int:
@@ -100,7 +101,7 @@ class VectorRows:
         """Return the norms of new rows, having checked every number."""
         norms = np.empty(len(vectors), np.float32)
         for begin, end in chunks:
-            part = self._metric.norms(np.asarray(vectors[begin:end], np.float32))
+            part = self._metric.norms(narrowed(vectors[begin:end]))
             self._metric.check_lengths(part, begin)
             norms[begin:end] = part
         return norms
@@ -113,27 +114,26 @@ class VectorRows:
             grown = np.empty(max(end, len(self._norms) * 5 // 4), np.float32)
             grown[:first] = self.norms
             self._norms = grown
+        self._norms[first:end] = norms  # before the rows count: none is ever without its norm
         if self._keeps(vectors):
             self._segments.append(vectors)
             self._starts.append(end)
             self._room = 0
         elif len(vectors):
             self._append_own(vectors)
-        self._norms[first:end] = norms
 
     def _keeps(self, vectors: Rows) -> bool:
         kept = vectors.dtype in (np.float32, np.float16)
         return kept and len(vectors) > 0 and (isinstance(vectors, np.memmap) or not self._copy)
 
     def _append_own(self, vectors: Rows) -> None:
-        """Copy into the room that is left; make a quarter more room than asked where it is short.
+        """Copy into the room that is left; where it is short make room for a quarter of our own.
 
         Rows are never moved, so a reader of the rows before sees no change.
         """
         dtype = np.dtype(np.float16 if vectors.dtype == np.float16 else np.float32)
         if len(vectors) > self._room or self._segments[-1].dtype != dtype:
-            first = len(self) == 0
-            room = len(vectors) if first else max(len(vectors), len(self) // 4)
+            room = max(len(vectors), self._owned // 4)
             self._segments.append(np.empty((room, self.dim), dtype))
             self._starts.append(len(self))
             self._room = room
@@ -141,6 +141,7 @@ class VectorRows:
         self._segments[-1][begin : begin + len(vectors)] = vectors
         self._starts[-1] += len(vectors)
         self._room -= len(vectors)
+        self._owned += len(vectors)
 
     def read(self, begin: int, end: int) -> Rows:
         """Return the rows from ``begin`` up to ``end``."""
