@@ -1,6 +1,7 @@
 """Samples to vectors, and from a pool to a store of embeddings."""
 
 from socbi.encoders.clip import ClipEncoder
+from socbi.encoders.dino import DinoEncoder, DinoSettings, DinoTrainer
 from socbi.encoders.embedding import Embedded, embed
 from socbi.encoders.encoder import Encoder
 from socbi.encoders.fused import FusedEncoder
@@ -10,6 +11,9 @@ from socbi.encoders.text import TextEncoder
 
 __all__ = [
     "ClipEncoder",
+    "DinoEncoder",
+    "DinoSettings",
+    "DinoTrainer",
     "Embedded",
     "Encoder",
     "FusedEncoder",
