@@ -13,7 +13,7 @@ from typing import IO, Any
 
 __all__ = ["json_items"]
 
-_FIRST_READ = 1 << 20  # characters; an item of the files above has at most some 100,000
+_FIRST_READ = 1 << 18  # characters; an item of the files above has at most some 100,000
 
 
 def json_items(path: Path) -> Iterator[tuple[str, Any]]:
