@@ -17,7 +17,7 @@ from socbi.pool.intake import Intake
 from socbi.pool.pool import Label, Modality, Pool
 from socbi.pool.sample_ids import SampleId, SampleIds
 
-__all__ = ["ManifestColumns", "read_manifest"]
+__all__ = ["ManifestColumns", "csv_rows", "json_rows", "read_manifest"]
 
 Row = dict[str, Any]
 FILE_NAME = "file_name"  # the convention of the image folders of Hugging Face
@@ -153,9 +153,9 @@ def _rows(path: Path, encoding: str, intake: Intake) -> Iterator[tuple[str, Row]
         raise InvalidInputError(f"{path} is not a file; give a CSV, TSV, JSONL or Parquet file")
     kind = path.suffix.lower()
     if kind in (".csv", ".tsv"):
-        return _csv_rows(path, encoding, intake, "\t" if kind == ".tsv" else ",")
+        return csv_rows(path, encoding, intake, "\t" if kind == ".tsv" else ",")
     if kind in (".jsonl", ".ndjson"):
-        return _json_rows(path, encoding, intake)
+        return json_rows(path, encoding, intake)
     if kind in (".parquet", ".pq"):
         return _parquet_rows(path)
     raise InvalidInputError(
@@ -163,9 +163,10 @@ def _rows(path: Path, encoding: str, intake: Intake) -> Iterator[tuple[str, Row]
     )
 
 
-def _csv_rows(
+def csv_rows(
     path: Path, encoding: str, intake: Intake, delimiter: str
 ) -> Iterator[tuple[str, Row]]:
+    """Return the rows of a CSV file, each with its line; the first line names the columns."""
     with open(path, encoding=encoding, errors="surrogateescape", newline="") as file:
         lines = csv.reader(file, delimiter=delimiter)
         names = next(lines, [])
@@ -194,7 +195,8 @@ def _csv_rows(
                 yield where, dict(zip(names, values, strict=True))
 
 
-def _json_rows(path: Path, encoding: str, intake: Intake) -> Iterator[tuple[str, Row]]:
+def json_rows(path: Path, encoding: str, intake: Intake) -> Iterator[tuple[str, Row]]:
+    """Return the objects of a file of JSON lines, each with its line."""
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             where = f"line {number}"

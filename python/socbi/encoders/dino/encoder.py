@@ -20,7 +20,7 @@ from socbi.encoders.text import weights_hash
 from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.pool import Fingerprint, Sample
 
-__all__ = ["DinoEncoder"]
+__all__ = ["DinoEncoder", "settings_from"]
 
 
 class DinoEncoder:
@@ -108,11 +108,8 @@ class DinoEncoder:
         """Open what `save` wrote."""
         try:
             content = import_torch("dino").load(path, map_location="cpu", weights_only=True)
-            given = json.loads(content["settings"])
-            plain = {
-                name: tuple(one) if isinstance(one, list) else one for name, one in given.items()
-            }
-            return cls(DinoSettings(**plain), content["backbone"], device=device)
+            settings = settings_from(json.loads(content["settings"]))
+            return cls(settings, content["backbone"], device=device)
         except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, FileNotFoundError):
                 raise
@@ -146,3 +143,11 @@ class DinoEncoder:
             images = torch.from_numpy(pixels).to(self._device).float() / 255
             features = self._backbone((images - 0.5) / 0.25)
         return np.asarray(features.float().cpu().numpy(), np.float32)
+
+
+def settings_from(given: dict[str, Any]) -> DinoSettings:
+    """Return settings that were written as JSON, which knows no tuples."""
+    plain: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+    }
+    return DinoSettings(**plain)

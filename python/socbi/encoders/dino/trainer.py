@@ -162,7 +162,7 @@ class DinoTrainer:
         return float(loss)
 
     def _student_logits(self, views: list[Any]) -> list[Any]:
-        """Views of one size go through together."""
+        """Return the logits of all views; those of one size go through together."""
         torch = self._torch
         logits: list[Any] = []
         for some in (views[:2], views[2:]):
