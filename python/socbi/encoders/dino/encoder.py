@@ -7,17 +7,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from pickle import PickleError
 from typing import Any
 
 import numpy as np
 
 from socbi.encoders.devices import chosen_device, import_torch, usual_batch_size
-from socbi.encoders.dino.network import feature_dim, made_backbone
+from socbi.encoders.dino.network import feature_dim, import_timm, made_backbone
 from socbi.encoders.dino.settings import DinoSettings
 from socbi.encoders.encoder import Vectors
 from socbi.encoders.images import resized
 from socbi.encoders.text import weights_hash
-from socbi.errors import InvalidInputError, MissingExtraError
+from socbi.errors import InvalidInputError
 from socbi.pool import Fingerprint, Sample
 
 __all__ = ["DinoEncoder", "settings_from"]
@@ -70,12 +71,7 @@ class DinoEncoder:
         device: str | None = None,
     ) -> DinoEncoder:
         """Return a network of timm, with the weights that timm fetches for it."""
-        try:
-            import timm
-        except ImportError as error:
-            raise MissingExtraError(
-                "networks of timm need it: pip install -c constraints.txt 'socbi[dino]'"
-            ) from error
+        timm = import_timm()
         try:
             backbone = timm.create_model(name, pretrained=pretrained, num_classes=0)
         except Exception as error:  # what a hub raises has no class in common
@@ -110,7 +106,7 @@ class DinoEncoder:
             content = import_torch("dino").load(path, map_location="cpu", weights_only=True)
             settings = settings_from(json.loads(content["settings"]))
             return cls(settings, content["backbone"], device=device)
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        except (OSError, RuntimeError, LookupError, TypeError, ValueError, PickleError) as error:
             if isinstance(error, FileNotFoundError):
                 raise
             raise InvalidInputError(

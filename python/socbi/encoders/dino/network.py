@@ -10,9 +10,10 @@ from typing import Any
 
 from socbi.encoders.devices import import_torch
 from socbi.encoders.dino.settings import DinoSettings
+from socbi.encoders.torchvision_repair import import_torchvision
 from socbi.errors import InvalidInputError, MissingExtraError
 
-__all__ = ["feature_dim", "made_backbone", "made_network"]
+__all__ = ["feature_dim", "import_timm", "made_backbone", "made_network"]
 
 
 def made_network(settings: DinoSettings) -> Any:
@@ -28,13 +29,7 @@ def made_backbone(settings: DinoSettings) -> Any:
     """Return the small ViT, or a network of timm without its classifier."""
     if settings.backbone == "small-vit":
         return _small_vit(settings)
-    try:
-        import timm
-    except ImportError as error:
-        raise MissingExtraError(
-            f"the backbone {settings.backbone!r} needs timm: pip install -c constraints.txt "
-            "'socbi[dino]'; 'small-vit' needs none"
-        ) from error
+    timm = import_timm()
     options: dict[str, Any] = {"num_classes": 0, "in_chans": settings.channels}
     if "vit" in settings.backbone:
         options |= {"img_size": settings.image_size, "dynamic_img_size": True}
@@ -45,6 +40,19 @@ def made_backbone(settings: DinoSettings) -> Any:
             f"timm cannot make the backbone {settings.backbone!r}: {str(error).splitlines()[0]}; "
             "timm.list_models() names them"
         ) from error
+
+
+def import_timm() -> Any:
+    """Return timm, in spite of a torchvision that does not fit torch."""
+    import_torchvision()
+    try:
+        import timm
+    except ImportError as error:
+        raise MissingExtraError(
+            "networks of timm need it: pip install -c constraints.txt 'socbi[dino]'; the backbone "
+            "'small-vit' needs none"
+        ) from error
+    return timm
 
 
 def feature_dim(backbone: Any, settings: DinoSettings) -> int:

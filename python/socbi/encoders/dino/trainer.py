@@ -159,7 +159,7 @@ class DinoTrainer:
             watch.see(self._loss.targets(torch.cat(taught)), features)
             self._loss.move_centre(taught)
             self._move_teacher(settings.momentum(step, self._steps))
-        return float(loss)
+        return float(loss.detach())
 
     def _student_logits(self, views: list[Any]) -> list[Any]:
         """Return the logits of all views; those of one size go through together."""
