@@ -3,8 +3,9 @@
 ``python -m bench.neighbors`` searches Fashion-MNIST (where ``SOCBI_DATA`` has it) and 200,000 x 128
 structured vectors for the 10 nearest by cosine, with ball tree and kd-tree (scikit-learn), LSH and
 HNSW (faiss), HNSW (hnswlib) and exact search. Each is built in a process of its own, whose memory
-is watched; the width of its search is doubled until its recall is 0.95. ``--quick`` takes a tenth
-of the vectors. Needs ``pip install '.[bench]'``.
+is watched; the width of its search is doubled until its recall is 0.95, so recalls differ. hnswlib
+and faiss are called through `socbi.neighbors`, trees and LSH directly. ``--quick`` takes a tenth of
+the vectors. Needs ``pip install '.[bench]'``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import statistics
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ REPEATS = 5
 # A search is given so many seconds; then it is asked fewer queries.
 PATIENCE_S = 20.0
 Ids = npt.NDArray[np.int64]
+Measured = TypeVar("Measured")
 
 
 class Contender(ABC):
@@ -129,26 +131,26 @@ class FaissLsh(Contender):
 
 
 class _Tree(Contender):
-    maker: str
+    algorithm: str
 
     def build(self, vectors: Vectors) -> None:
-        from sklearn import neighbors
+        from sklearn.neighbors import NearestNeighbors
 
-        self.tree: Any = getattr(neighbors, self.maker)(vectors)
+        self.tree: Any = NearestNeighbors(algorithm=self.algorithm, n_jobs=-1).fit(vectors)
 
     def search(self, queries: Vectors, effort: int) -> Ids:
-        found: Ids = self.tree.query(queries, K, return_distance=False)
+        found: Ids = self.tree.kneighbors(queries, K, return_distance=False)
         return found
 
 
 class BallTree(_Tree):
     name = "ball tree (scikit-learn)"
-    maker = "BallTree"
+    algorithm = "ball_tree"
 
 
 class KdTree(_Tree):
     name = "kd-tree (scikit-learn)"
-    maker = "KDTree"
+    algorithm = "kd_tree"
 
 
 CONTENDERS: tuple[type[Contender], ...] = (
@@ -203,7 +205,7 @@ def exact_answers(pool: Vectors, queries: Vectors) -> Ids:
     return index.search(queries, K, progress=False)[0]
 
 
-def in_own_process(call: Callable[..., Record], *arguments: object) -> Record:
+def in_own_process(call: Callable[..., Measured], *arguments: object) -> Measured:
     """So that the memory of one is not that of the one before."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(call, arguments)

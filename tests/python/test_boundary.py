@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import signal
+import sys
+import threading
 
 import numpy as np
 import pytest
-from boundary_reference import ReferencePool
+from boundary_reference import ReferencePool, distance
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -164,8 +167,8 @@ def test_a_history_gives_the_same_counts_to_another_scorer():
     scorer.remove([7])
     scorer.add(vectors[250:])
     scorer.observe([260, 8])
-    other_pool, other = scorer_of(vectors, 5)
-    other.recount(history=scorer.history)
+    other_pool = SemiOrderedIndex(300)
+    other = BoundaryScorer(other_pool, exact(vectors), 5, history=scorer.history)
     assert np.array_equal(pool.scores(), other_pool.scores(), equal_nan=True)
     assert np.array_equal(scorer.top(50), other.top(50))
 
@@ -242,7 +245,7 @@ def test_auto_k_covers_the_pool_twice():
     assert told.k == 38
     assert told.hits == 3800
     assert 0 < told.zero_share < 0.5
-    (event,) = scorer.history
+    _, event = scorer.history
     assert isinstance(event, Fired)
     assert event.k == 38
     assert event.ids.tolist() == scorer.labelled.tolist() == list(range(100))
@@ -279,23 +282,24 @@ def test_an_interrupted_search_changes_nothing(monkeypatch):
         patched.setattr(type(neighbors), "_nearest", interrupted)
         with pytest.raises(KeyboardInterrupt):
             scorer.observe([1, 2])
-    assert len(neighbors) == len(pool) == 50
-    assert scorer.history == ()
+    assert len(pool) == 50
+    assert len(scorer.history) == 1
     assert scorer.observe([1, 2]).fired == 2
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda s: s.observe([99]), "labelled_ids must be from 0 to 49, got 99 to 99"),
+        (lambda s: s.observe([99]), "ids must be from 0 to 49, got 99 to 99"),
         (lambda s: s.observe([-1]), "got -1 to -1"),
         (lambda s: s.observe([1, 1]), "1 is given twice"),
         (lambda s: s.observe([0.5]), "labelled_ids must be whole numbers, got float64"),
-        (lambda s: s.remove([99]), "id 99 is not in this neighbour index"),
+        (lambda s: s.remove([99]), "ids must be from 0 to 49, got 99 to 99"),
+        (lambda s: s.remove([3]), "id 3 has a label, or has left the pool before"),
         (lambda s: s.prescreen(0), "share must be above 0"),
         (lambda s: s.prescreen(1.5), "share must be a share from 0 to 1, got 1.5"),
-        (lambda s: s.prescreen(at_least=-1), "at_least must be a whole number from 0, got -1"),
-        (lambda s: s.top(-1), "n must be 1 or more, got -1"),
+        (lambda s: s.prescreen(at_least=-1), "at_least must be 0 or more, got -1"),
+        (lambda s: s.top(-1), "n must be 0 or more, got -1"),
         (lambda s: s.recount(as_of="later"), "as_of must be 'then' or 'now', got 'later'"),
         (lambda s: s.add(np.ones((1, 3))), "holds vectors of 4 dimensions, got 3"),
     ],
@@ -317,7 +321,7 @@ def test_wrong_input_is_refused_and_changes_nothing(call, message):
         ({"k": 0}, "k must be 1 or more, got 0"),
         ({"ties": "best"}, "ties must be 'distance', 'random', 'density' or 'id', got 'best'"),
         ({"sparse_cap": 2}, "sparse_cap must be a share from 0 to 1, got 2"),
-        ({"density": [1.0]}, "density must have one number for each of 50 ids"),
+        ({"density": [1.0]}, "density must have one number, not NaN, for each of 50 ids"),
     ],
 )
 def test_wrong_settings_are_refused(options, message):
@@ -327,5 +331,176 @@ def test_wrong_settings_are_refused(options, message):
 
 
 def test_every_sample_of_the_pool_needs_a_vector():
-    with pytest.raises(UnknownIdError, match="no vector for 1 of the 3 samples"):
+    with pytest.raises(UnknownIdError, match="no vector for 1 of 3 samples"):
         BoundaryScorer(SemiOrderedIndex(3), exact(np.eye(2, dtype=np.float32)))
+
+
+# ---- pools that others change --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cap", [None, 0.2])
+def test_samples_popped_and_restored_come_back(cap):
+    vectors = np.random.default_rng(20).normal(size=(50, 4)).astype(np.float32)
+    pool, scorer = scorer_of(vectors, 5, sparse_cap=cap)
+    scorer.observe([0])
+    ids, scores = pool.pop(5)
+    assert len(scorer.top(49)) == 44
+    pool.restore(ids, scores)
+    assert sorted(scorer.top(49).tolist()) == list(range(1, 50))
+    assert len(scorer.prescreen(1.0)) == 49
+
+
+def test_pops_beside_observe_and_top_lose_nothing():
+    vectors = np.random.default_rng(21).normal(size=(3000, 4)).astype(np.float32)
+    pool, scorer = scorer_of(vectors, 20)
+    queue = pool.top(3000)[0][:600].reshape(60, 10)
+    faults, over = [], threading.Event()
+
+    def guarded(work):
+        def run():
+            try:
+                while not over.is_set():
+                    work()
+            except Exception as fault:
+                faults.append(fault)
+
+        return threading.Thread(target=run)
+
+    threads = [guarded(lambda: pool.pop(1)), guarded(lambda: scorer.top(20))]
+    for thread in threads:
+        thread.start()
+    for batch in queue:
+        assert scorer.observe(batch).fired == 10
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert scorer.labelled.tolist() == queue.ravel().tolist()
+    true_pool = SemiOrderedIndex(3000)
+    BoundaryScorer(true_pool, exact(vectors), 20, history=scorer.history)
+    left = pool.ids()
+    assert np.array_equal(pool.scores(left), true_pool.scores(left))
+
+
+def test_a_withdrawn_sample_may_get_its_label_all_the_same():
+    vectors = np.random.default_rng(22).normal(size=(50, 4)).astype(np.float32)
+    pool, scorer = scorer_of(vectors, 5)
+    scorer.remove([5])
+    told = scorer.observe([5])
+    assert (told.fired, told.hits, told.pool) == (1, 5, 49)
+    assert pool.scores(pool.ids()).sum() == 5
+
+
+def test_figures_of_a_pool_that_lacks_samples_are_of_the_pool():
+    vectors = np.random.default_rng(23).normal(size=(100, 4)).astype(np.float32)
+    pool = SemiOrderedIndex(100)
+    pool.remove(np.arange(90))
+    scorer = BoundaryScorer(pool, exact(vectors), 3)
+    told = scorer.observe([95])
+    assert (told.pool, told.hits, told.never_hit) == (9, 3, 6)
+    scorer.observe([10])  # it left before, and has its label now
+    assert pool.scores(pool.ids()).sum() == 6
+    before = pool.scores()
+    scorer.recount()
+    assert np.array_equal(before, pool.scores(), equal_nan=True)
+
+
+def test_a_pool_smaller_than_k_is_hit_as_a_whole():
+    vectors = np.random.default_rng(24).normal(size=(20, 4)).astype(np.float32)
+    pool, scorer = scorer_of(vectors, 10**9)
+    assert scorer.observe([3]).hits == 19
+    assert set(pool.scores(pool.ids()).tolist()) == {1.0}
+    assert scorer.observe(np.setdiff1d(np.arange(20), [3])).hits == 0
+    assert (len(scorer.top(5)), len(pool)) == (0, 0)
+
+
+@pytest.mark.parametrize("ties", ["distance", "density"])
+@pytest.mark.parametrize("count", [100, 10_000, 2**20])
+def test_large_counts_keep_the_order_of_counts_and_of_ties(ties, count):
+    rng = np.random.default_rng(25)
+    vectors = rng.normal(size=(2000, 4)).astype(np.float32)
+    _, scorer = scorer_of(vectors, 5, ties=ties)
+    scorer.observe([0, 1, 2])
+    ids = np.arange(3, 2000)
+    scorer._order.hit(ids, rng.integers(count, count + 2, len(ids)))
+    counts = scorer._order.counts
+    top = scorer.top(500)
+    if ties == "distance":
+        labels = vectors[:3]
+        apart = [min(distance("euclidean", vectors[one], label) for label in labels) for one in top]
+        second = -np.array(apart)
+    else:
+        second = -knn_density(scorer.neighbors, top)
+    keys = list(zip(counts[top].tolist(), second.tolist(), strict=True))
+    assert keys == sorted(keys)
+    assert counts[top].max() <= np.partition(counts[ids], 499)[499]
+
+
+def test_an_interruption_at_any_call_leaves_all_or_nothing():
+    vectors = np.random.default_rng(26).normal(size=(40, 3)).astype(np.float32)
+    pool, scorer = scorer_of(vectors, 5)
+    true_pool, true = scorer_of(vectors, 5)
+    rng, number, done = np.random.default_rng(0), 0, False
+    while len(pool) > 20:
+        batch = rng.choice(pool.ids(), 1)
+        true.observe(batch)
+        number, calls = number + 7, 0
+
+        def interrupt(frame, event, argument, at=number):
+            nonlocal calls
+            if event == "call" and "socbi" in frame.f_code.co_filename:
+                calls += 1
+                if calls == at:
+                    signal.raise_signal(signal.SIGINT)
+
+        sys.setprofile(interrupt)
+        try:
+            scorer.observe(batch)
+        except KeyboardInterrupt:
+            done = True
+        finally:
+            sys.setprofile(None)
+        scorer.observe(batch)  # again: what was done is passed over
+        assert np.array_equal(pool.scores(), true_pool.scores(), equal_nan=True)
+        assert scorer.labelled.tolist() == true.labelled.tolist()
+    assert done
+
+
+def test_what_does_not_belong_together_is_refused():
+    vectors = np.random.default_rng(27).normal(size=(50, 4)).astype(np.float32)
+    for call, message in (
+        (lambda: BoundaryScorer(SemiOrderedIndex(50), np.ones((60, 4))), "one vector for each of"),
+        (lambda: BoundaryScorer(SemiOrderedIndex(100), vectors), "one vector for each of the 100"),
+        (lambda: BoundaryScorer(SemiOrderedIndex(40), exact(vectors)), "the neighbours hold id 49"),
+        (
+            lambda: BoundaryScorer(SemiOrderedIndex(50, order="largest"), vectors),
+            "'smallest'",
+        ),
+        (
+            lambda: BoundaryScorer(SemiOrderedIndex(np.ones(50)), vectors),
+            "must hold zeros",
+        ),
+        (
+            lambda: BoundaryScorer(
+                SemiOrderedIndex(50), vectors, history=[Fired(np.array([60]), 5)]
+            ),
+            "no vector for 1 of 1",
+        ),
+        (
+            lambda: BoundaryScorer(SemiOrderedIndex(50), vectors, density=np.full(50, np.nan)),
+            "not NaN",
+        ),
+    ):
+        with pytest.raises((InvalidInputError, UnknownIdError), match=message):
+            call()
+    pool, scorer = scorer_of(vectors, 5)
+    pool.insert([0.0])
+    with pytest.raises(InvalidInputError, match="inserted into the pool by somebody else"):
+        scorer.add(np.ones((1, 4)))
+    assert len(scorer.top(100)) == 50
+
+
+def test_vectors_may_be_a_list_and_any_metric():
+    scorer = BoundaryScorer(SemiOrderedIndex(2), [[0.0, 1.0], [1.0, 0.0]], metric="euclidean")
+    assert scorer.neighbors.metric == "euclidean"
+    assert len(scorer.prescreen(np.float32(0.5), at_least=np.int64(1))) == 1

@@ -240,3 +240,46 @@ def test_distances_are_those_of_the_reference():
     np.testing.assert_allclose(
         np.take_along_axis(every, got.ids.astype(np.int64), axis=1), got.distances, rtol=1e-6
     )
+
+
+# ---- going on ------------------------------------------------------------------------------------
+
+
+class StoppedError(Exception):
+    """What stops a graph in these tests."""
+
+
+def interrupted_graph(monkeypatch, vectors, folder, **options):
+    """Begin a graph and stop after its first block."""
+    put = graph.GraphFolder.put
+
+    def put_one(self, begin, ids, distances):
+        if begin > 0:
+            raise StoppedError
+        put(self, begin, ids, distances)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(graph.GraphFolder, "put", put_one)
+        with pytest.raises(StoppedError):
+            knn_graph(vectors, 5, folder=folder, **options)
+
+
+@pytest.mark.parametrize("maker", ["hnsw", "faiss"])
+def test_going_on_does_not_build_an_approximate_index_again(maker, monkeypatch, tmp_path):
+    vectors = cloud(300)
+    interrupted_graph(monkeypatch, vectors, tmp_path, neighbors=maker)
+    assert (tmp_path / "index").is_dir()
+    with monkeypatch.context() as patched:
+        patched.setattr(graph.Maker, "filled", None)  # nothing can be built
+        resumed = knn_graph(vectors, 5, folder=tmp_path, neighbors=maker)
+    assert resumed.recall.recall > 0.9
+    assert not (tmp_path / "index").exists()
+
+
+def test_going_on_keeps_to_what_was_advised_at_first(monkeypatch, tmp_path):
+    vectors = cloud(300)
+    interrupted_graph(monkeypatch, vectors, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(graph, "advised_maker", None)  # nobody can be asked
+        resumed = knn_graph(vectors, 5, folder=tmp_path)
+    assert_graph(resumed, "cosine", vectors, 5)

@@ -470,7 +470,7 @@ def test_a_graph_is_searched_around_what_may_not_be_found(name, monkeypatch):
     asked = []
     ask = index._ask
     monkeypatch.setattr(
-        index, "_ask", lambda some, number, threads: asked.append(number) or ask(some, number, 1)
+        index, "_ask", lambda some, number, *rest: asked.append(number) or ask(some, number, *rest)
     )
     for share in (0.9, 0.5, 0.1, 0.01):
         allowed = np.flatnonzero(np.random.default_rng(5).random(3000) < share)

@@ -468,7 +468,7 @@ def test_a_graph_goes_on_where_it_was_killed(tmp_path, folder, call, number, mon
         ),
     )
     resumed = knn_graph(vectors, 7, folder=folder)
-    expected_done = {("fsync", 12): 150, ("replace", 5): 150}.get((call, number), 0)
+    expected_done = {("fsync", 12): 150, ("replace", 5): 100}.get((call, number), 0)
     assert sum(asked) == 420 - expected_done
     uninterrupted = knn_graph(vectors, 7)
     for graph in (resumed, KnnGraph.load(folder), knn_graph(vectors, 7, folder=folder)):

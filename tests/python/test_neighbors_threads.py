@@ -188,12 +188,12 @@ class Visitor(threading.Thread):
         assert not self.is_alive()
 
 
-def wait_for_ticket(lock, ticket):
-    """Return when this ticket is taken: who took it gives up the mutex by waiting or inside."""
-    taken = False
-    while not taken:
+def wait_for_visitors(lock, count):
+    """Return when so many are inside or queue: whoever queues gives up the mutex by waiting."""
+    there = 0
+    while there < count:
         with lock._mutex:
-            taken = lock._next_ticket > ticket
+            there = len(lock._queue) + len(lock._inside)
 
 
 class Street:
@@ -204,10 +204,10 @@ class Street:
 
     def send(self, name, enter):
         """Let one more come, and wait until it stands in the queue or is inside."""
-        ticket = self.lock._next_ticket
+        before = len(self.lock._queue) + len(self.lock._inside)
         self.visitors[name] = visitor = Visitor(enter, self.arrivals, name)
         visitor.start()
-        wait_for_ticket(self.lock, ticket)
+        wait_for_visitors(self.lock, before + 1)
         return visitor
 
     def read(self, name, kind=None, on_first=None):
@@ -287,6 +287,12 @@ def test_a_first_reader_that_fails_leaves_the_lock_free():
 def test_an_interrupted_waiter_gives_up_its_turn(call):
     lock, main = SharedLock(), threading.get_ident()
     inside, leave, queued = threading.Event(), threading.Event(), []
+    interrupted = threading.Event()
+
+    def once(number, frame):
+        if not interrupted.is_set():
+            interrupted.set()
+            raise KeyboardInterrupt
 
     def hold():
         with lock.write():
@@ -294,8 +300,10 @@ def test_an_interrupted_waiter_gives_up_its_turn(call):
             assert leave.wait(PATIENCE_S)
 
     def interrupt():
-        wait_for_ticket(lock, 1)
-        signal.pthread_kill(main, signal.SIGINT)
+        wait_for_visitors(lock, 2)
+        # A signal that comes just before the wait begins does not end it: send another.
+        while not interrupted.wait(0.05):
+            signal.pthread_kill(main, signal.SIGINT)
 
     def come_later():
         with lock.read():
@@ -305,10 +313,14 @@ def test_an_interrupted_waiter_gives_up_its_turn(call):
     holder.start()
     assert inside.wait(PATIENCE_S)
     interrupter = threading.Thread(target=interrupt)
-    interrupter.start()
-    with pytest.raises(KeyboardInterrupt), getattr(lock, call)():
-        pytest.fail("the holder is inside")
-    interrupter.join()
+    usual = signal.signal(signal.SIGINT, once)
+    try:
+        interrupter.start()
+        with pytest.raises(KeyboardInterrupt), getattr(lock, call)():
+            pytest.fail("the holder is inside")
+        interrupter.join()
+    finally:
+        signal.signal(signal.SIGINT, usual)
     later = threading.Thread(target=come_later, daemon=True)
     later.start()
     leave.set()
@@ -316,7 +328,7 @@ def test_an_interrupted_waiter_gives_up_its_turn(call):
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
     assert queued == ["later"]
-    assert (lock._inside, lock._left) == (set(), set())
+    assert (lock._inside, lock._queue) == (set(), {})
 
 
 @pytest.mark.parametrize("call", ["read", "write"])

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from socbi.errors import InvalidInputError, MissingExtraError
-from socbi.neighbors.id_rows import Mask
+from socbi.neighbors.approximate import ApproximateNeighbors
 from socbi.neighbors.metrics import FloatArray, MetricName, narrowed
-from socbi.neighbors.neighbor_index import NeighborIndex, checked_count
-from socbi.neighbors.overfetch import search_around
+from socbi.neighbors.neighbor_index import checked_count
 from socbi.neighbors.progress import Steps
 from socbi.neighbors.saved_folder import SavedFolder
-from socbi.neighbors.vector_rows import Rows, RowSource, row_chunks
+from socbi.neighbors.vector_rows import Rows, row_chunks
 from socbi.types import IdArray
 
 __all__ = ["FaissNeighbors", "faiss_nbytes", "list_count"]
@@ -24,7 +22,6 @@ Layout: TypeAlias = Literal["flat", "hnsw", "ivf"]
 Storage: TypeAlias = Literal["float32", "float16", "sq8"]
 
 ADD_CHUNK = 4096
-SEARCH_CHUNK = 1024
 # Vectors that the lists and the compression are learned from: faiss itself takes no more than 256
 # for each list.
 TRAINING_ROWS = 65_536
@@ -32,7 +29,7 @@ TRAINING_ROWS = 65_536
 LEAST_ROWS_A_LIST = 39
 
 
-class FaissNeighbors(NeighborIndex):
+class FaissNeighbors(ApproximateNeighbors):
     """Neighbours by faiss, for whoever has no compiler for hnswlib or wants compressed vectors.
 
     Parameters
@@ -154,43 +151,29 @@ class FaissNeighbors(NeighborIndex):
     def _stored(self) -> int:
         return 0 if self._index is None else int(self._index.ntotal)
 
-    def _nearest(
-        self, queries: FloatArray, k: int, kept: Mask | None, threads: int, steps: Steps
+    def _ask(
+        self, queries: FloatArray, number: int, ef: int, threads: int
     ) -> tuple[IdArray, FloatArray]:
-        rows = np.empty((len(queries), k), np.int64)
-        distances = np.empty((len(queries), k), np.float32)
-
-        def search(some: FloatArray, number: int) -> tuple[IdArray, FloatArray]:
-            return self._ask(some, number, threads)
-
-        for begin, end in row_chunks(len(queries), SEARCH_CHUNK):
-            rows[begin:end], distances[begin:end] = search_around(
-                search, queries[begin:end], k, kept, self._source(), self._metric, threads
-            )
-            steps.update(end - begin)
-        return rows, distances
-
-    def _ask(self, queries: FloatArray, number: int, threads: int) -> tuple[IdArray, FloatArray]:
         self._faiss.omp_set_num_threads(threads)
         similarity, rows = self._index.search(
-            self._directed(queries), number, params=self._width(number)
+            self._directed(queries), number, params=self._width(max(number, ef))
         )
         if self.metric == "euclidean":
             return rows, np.sqrt(np.maximum(similarity, 0))
         return rows, 1 - similarity if self.metric == "cosine" else -similarity
 
-    def _width(self, number: int) -> Any:
-        """Return how widely to search for so many, as faiss wants to be told."""
+    def _width(self, ef: int) -> Any:
+        """Return how widely to search, as faiss wants to be told."""
         if self._settings["layout"] == "hnsw":
-            wide = max(number, self._settings["ef"] or max(2 * number, 64))
-            return self._faiss.SearchParametersHNSW(efSearch=wide)
+            return self._faiss.SearchParametersHNSW(efSearch=ef)
         if self._settings["layout"] == "ivf":
             probes = self._settings["probes"] or max(1, self._index.nlist // 16)
             return self._faiss.SearchParametersIVF(nprobe=probes)
         return None
 
-    def _source(self) -> RowSource:
-        return _FaissRows(self)
+    def _take(self, rows: IdArray) -> Rows:
+        found: Rows = self._index.reconstruct_batch(rows)
+        return found
 
     def _empty(self) -> FaissNeighbors:
         return type(self)(**self._settings)
@@ -216,34 +199,6 @@ class FaissNeighbors(NeighborIndex):
                 self._stored(), self._dim, chosen["layout"], chosen["storage"], chosen["m"]
             )
         )
-
-
-class _FaissRows:
-    """The vectors of a faiss index, as it gives them back."""
-
-    def __init__(self, owner: FaissNeighbors) -> None:
-        self._owner = owner
-        self.dim = owner.dim
-
-    def __len__(self) -> int:
-        return self._owner._stored()
-
-    @functools.cached_property
-    def norms(self) -> FloatArray:
-        parts = [
-            self._owner._metric.norms(self.read(*span)) for span in row_chunks(len(self), 2**16)
-        ]
-        return np.concatenate(parts)
-
-    def read(self, begin: int, end: int) -> Rows:
-        found: Rows = self._owner._index.reconstruct_n(begin, end - begin)
-        return found
-
-    def take(self, rows: IdArray) -> Rows:
-        if len(rows) == 0:
-            return np.empty((0, self.dim), np.float32)
-        found: Rows = self._owner._index.reconstruct_batch(rows)
-        return found
 
 
 def list_count(n: int) -> int:

@@ -17,7 +17,7 @@ from socbi.errors import InvalidInputError
 from socbi.neighbors.audit import RecallAudit, audit_recall, without_own
 from socbi.neighbors.exact import ExactNeighbors
 from socbi.neighbors.graph_folder import GraphFolder
-from socbi.neighbors.makers import NeighborsChoice, build_neighbors
+from socbi.neighbors.makers import Maker, NeighborsChoice, advised_maker, build_neighbors, load
 from socbi.neighbors.metrics import FloatArray, MetricName
 from socbi.neighbors.neighbor_index import NeighborIndex, checked_count, checked_matrix
 from socbi.neighbors.progress import bar
@@ -49,7 +49,7 @@ class KnnGraph:
     """(n, k); infinite where there are fewer."""
     metric: MetricName
     recall: RecallAudit | None = None
-    """The audit of an approximate graph; None for an exact one."""
+    """The audit of an approximate graph, or of the one it grew from; None for an exact one."""
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -144,7 +144,7 @@ def knn_graph(
     vectors: npt.NDArray[Any],
     k: int = 10,
     *,
-    metric: MetricName = "cosine",
+    metric: MetricName | None = None,
     neighbors: NeighborsChoice = "auto",
     folder: str | os.PathLike[str] | None = None,
     audit: int = 1000,
@@ -160,13 +160,15 @@ def knn_graph(
     k
         Neighbours of each sample, itself left out.
     metric
-        ``"cosine"``, ``"euclidean"`` or ``"inner_product"``.
+        ``"cosine"``, ``"euclidean"`` or ``"inner_product"``; that of the ``neighbors`` where they
+        are given, else cosine by default.
     neighbors
         ``"auto"``: as `plan` advises; ``"exact"``, ``"hnsw"`` or ``"faiss"``; or a `NeighborIndex`
         that holds these vectors under the ids 0 to n-1.
     folder
         Write the graph there, block by block; when interrupted, the same call goes on behind the
-        last block that was finished. The arrays returned are memory maps of its files.
+        last block that was finished, and does not build an approximate index again. The arrays
+        returned are memory maps of its files.
     audit
         Compare so many samples with an exact search where the search is approximate; 0 for none.
     threads
@@ -184,22 +186,13 @@ def knn_graph(
     """
     number, audited = checked_count(k, "k"), checked_count(audit, "audit", least=0)
     checked_matrix(vectors, "vectors")
-    if isinstance(neighbors, NeighborIndex):
-        metric = neighbors.metric
+    chosen = _chosen_metric(metric, neighbors)
     kept = None
     if folder is not None:
-        kept = GraphFolder.begin(folder, vectors, number, metric, neighbors)
+        kept = GraphFolder.begin(folder, vectors, number, chosen, neighbors)
         if kept.finished:
-            return KnnGraph(*kept.arrays(), metric, kept.recall)
-    index = build_neighbors(
-        vectors,
-        neighbors=neighbors,
-        metric=metric,
-        k=number + 1,
-        queries=len(vectors),
-        threads=threads,
-        progress=progress,
-    )
+            return KnnGraph(*kept.arrays(), chosen, kept.recall)
+    index = _index_for(vectors, number, chosen, neighbors, kept, threads, progress)
     out = kept or _Memory(len(vectors), number)
     with bar("neighbours of every sample", len(vectors), "sample", shown=progress) as steps:
         steps.update(out.rows_done)
@@ -212,7 +205,44 @@ def knn_graph(
     if audited and not isinstance(index, ExactNeighbors):
         recall = _audit(ids, vectors, index, audited, threads, progress)
     out.finish(recall)
-    return KnnGraph(ids, distances, metric, recall)
+    return KnnGraph(ids, distances, chosen, recall)
+
+
+def _chosen_metric(metric: MetricName | None, neighbors: NeighborsChoice) -> MetricName:
+    if not isinstance(neighbors, NeighborIndex):
+        return "cosine" if metric is None else metric
+    if metric not in (None, neighbors.metric):
+        raise InvalidInputError(
+            f"the neighbours given are {neighbors.metric} and metric is {metric!r}; leave it out"
+        )
+    return neighbors.metric
+
+
+def _index_for(
+    vectors: npt.NDArray[Any],
+    k: int,
+    metric: MetricName,
+    neighbors: NeighborsChoice,
+    kept: GraphFolder | None,
+    threads: int | None,
+    progress: bool,
+) -> NeighborIndex:
+    """Return the index that is searched; one that was begun in a folder goes on with its own.
+
+    A plan may advise another maker the next time, and a graph takes long to build: so both the
+    choice and what was built are kept in the folder until the graph is finished.
+    """
+    if isinstance(neighbors, NeighborIndex):
+        return build_neighbors(vectors, neighbors=neighbors)
+    maker: Maker | None = None if kept is None else kept.maker
+    if maker is None:
+        maker = advised_maker(vectors, neighbors, metric, k + 1, len(vectors), threads)
+    if kept is not None and kept.has_index(maker):
+        return load(kept.index_path)
+    index = maker.filled(vectors, metric, threads=threads, progress=progress)
+    if kept is not None:
+        kept.keep(maker, None if maker.kind == "exact" else index)
+    return index
 
 
 class _Memory:

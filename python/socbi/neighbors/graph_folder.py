@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zlib
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from socbi.errors import IndexFileError
 from socbi.neighbors.audit import RecallAudit
+from socbi.neighbors.makers import Maker
 from socbi.neighbors.metrics import FloatArray, MetricName
 from socbi.neighbors.neighbor_index import NeighborIndex
 
@@ -49,7 +51,9 @@ class GraphFolder:
     ) -> GraphFolder:
         """Return the folder to go on with, or a new one; refuse that of another graph."""
         target = Path(path)
-        how = neighbors.kind if isinstance(neighbors, NeighborIndex) else neighbors
+        how: object = neighbors
+        if isinstance(neighbors, NeighborIndex):
+            how = [neighbors.kind, {**neighbors.settings, "threads": None}]
         key = {
             "rows": len(vectors),
             "dim": vectors.shape[1],
@@ -127,6 +131,28 @@ class GraphFolder:
         return metric
 
     @property
+    def maker(self) -> Maker | None:
+        """Return what the neighbours are found with, once that is chosen."""
+        kept = self._state.get("maker")
+        return None if kept is None else Maker(**kept)
+
+    @property
+    def index_path(self) -> Path:
+        """Return where the approximate index is kept until the graph is finished."""
+        return self._path / "index"
+
+    def has_index(self, maker: Maker) -> bool:
+        """Say whether an index of this maker was kept."""
+        return self.maker == maker and self.index_path.is_dir()
+
+    def keep(self, maker: Maker, index: NeighborIndex | None = None) -> None:
+        """Keep what was chosen and, where it takes long to build, what was built."""
+        if index is not None:
+            index.save(self.index_path)
+        self._state["maker"] = vars(maker)
+        self._write_state()
+
+    @property
     def rows_done(self) -> int:
         """Return how many rows are written."""
         return int(self._state["rows_done"])
@@ -159,6 +185,7 @@ class GraphFolder:
         self._state["recall"] = None if recall is None else vars(recall)
         self._state["whole"] = True
         self._write_state()
+        shutil.rmtree(self.index_path, ignore_errors=True)
 
     def arrays(self) -> tuple[npt.NDArray[np.int32], FloatArray]:
         """Return ids and distances as memory maps."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from socbi.errors import MissingExtraError
-from socbi.neighbors.id_rows import Mask
+from socbi.neighbors.approximate import ApproximateNeighbors
 from socbi.neighbors.metrics import FloatArray, MetricName, narrowed
-from socbi.neighbors.neighbor_index import NeighborIndex, checked_count
-from socbi.neighbors.overfetch import search_around
+from socbi.neighbors.neighbor_index import checked_count
 from socbi.neighbors.progress import Steps
 from socbi.neighbors.saved_folder import SavedFolder
 from socbi.neighbors.shared_lock import SharedLock
-from socbi.neighbors.vector_rows import Rows, RowSource, row_chunks
+from socbi.neighbors.vector_rows import Rows, row_chunks
 from socbi.types import IdArray
 
 __all__ = ["HnswNeighbors", "graph_nbytes"]
@@ -25,10 +23,9 @@ _SPACES = {"cosine": "cosine", "euclidean": "l2", "inner_product": "ip"}
 # Vectors that are added, and queries that are searched, between two looks at Ctrl-C and the bar:
 # some tenths of a second of building.
 ADD_CHUNK = 1024
-SEARCH_CHUNK = 1024
 
 
-class HnswNeighbors(NeighborIndex):
+class HnswNeighbors(ApproximateNeighbors):
     """Approximate neighbours by a graph (hnswlib): a search costs about log n comparisons.
 
     Parameters
@@ -113,24 +110,10 @@ class HnswNeighbors(NeighborIndex):
     def _stored(self) -> int:
         return 0 if self._graph is None else int(self._graph.element_count)
 
-    def _nearest(
-        self, queries: FloatArray, k: int, kept: Mask | None, threads: int, steps: Steps
+    def _ask(
+        self, queries: FloatArray, number: int, ef: int, threads: int
     ) -> tuple[IdArray, FloatArray]:
-        rows = np.empty((len(queries), k), np.int64)
-        distances = np.empty((len(queries), k), np.float32)
-
-        def search(some: FloatArray, number: int) -> tuple[IdArray, FloatArray]:
-            return self._ask(some, number, threads)
-
-        for begin, end in row_chunks(len(queries), SEARCH_CHUNK):
-            rows[begin:end], distances[begin:end] = search_around(
-                search, queries[begin:end], k, kept, self._source(), self._metric, threads
-            )
-            steps.update(end - begin)
-        return rows, distances
-
-    def _ask(self, queries: FloatArray, number: int, threads: int) -> tuple[IdArray, FloatArray]:
-        width = max(number, self._settings["ef"] or max(2 * number, 64))
+        width = max(number, ef)
         try:
             with self._width.read(width, lambda: self._graph.set_ef(width)):
                 labels, apart = self._graph.knn_query(queries, k=number, num_threads=threads)
@@ -145,8 +128,9 @@ class HnswNeighbors(NeighborIndex):
             return np.sqrt(apart)
         return apart - 1 if self.metric == "inner_product" else apart
 
-    def _source(self) -> RowSource:
-        return _GraphRows(self)
+    def _take(self, rows: IdArray) -> Rows:
+        found: Rows = self._graph.get_items(rows, return_type="numpy")
+        return found
 
     def _empty(self) -> HnswNeighbors:
         return type(self)(**self._settings)
@@ -172,33 +156,6 @@ class HnswNeighbors(NeighborIndex):
         if self._graph is None:
             return 0
         return int(graph_nbytes(self._graph.max_elements, self._graph.dim, self._settings["m"]))
-
-
-class _GraphRows:
-    """The vectors of a graph, read through its labels."""
-
-    def __init__(self, owner: HnswNeighbors) -> None:
-        self._owner = owner
-        self.dim = owner.dim
-
-    def __len__(self) -> int:
-        return self._owner._stored()
-
-    @functools.cached_property
-    def norms(self) -> FloatArray:
-        parts = [
-            self._owner._metric.norms(self.read(*span)) for span in row_chunks(len(self), 2**16)
-        ]
-        return np.concatenate(parts)
-
-    def read(self, begin: int, end: int) -> Rows:
-        return self.take(np.arange(begin, end))
-
-    def take(self, rows: IdArray) -> Rows:
-        if len(rows) == 0:
-            return np.empty((0, self.dim), np.float32)
-        found: Rows = self._owner._graph.get_items(rows, return_type="numpy")
-        return found
 
 
 def graph_nbytes(n: int, d: int, m: int) -> float:

@@ -116,6 +116,17 @@ class IdRows:
             )
         return rows
 
+    def chosen(self, mask: Mask) -> Mask:
+        """Return for each row whether a mask over the ids has its id."""
+        ids = self.ids()
+        inside = (ids >= 0) & (ids < len(mask))
+        chosen = np.zeros(len(ids), np.bool_)
+        if inside.all():
+            np.take(mask, ids, out=chosen)
+        else:
+            chosen[inside] = mask[ids[inside]]
+        return chosen
+
     def check_new(self, ids: IdArray) -> None:
         """Refuse ids that are negative, given twice, or here already."""
         if len(ids) and int(ids.min()) < 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ from socbi.neighbors.neighbor_index import NeighborIndex, checked_count, checked
 from socbi.neighbors.planning import plan
 from socbi.neighbors.saved_folder import SavedFolder
 
-__all__ = ["NeighborsChoice", "build_neighbors", "load", "maker_of"]
+__all__ = ["Maker", "NeighborsChoice", "advised_maker", "build_neighbors", "load", "maker_of"]
 
 NeighborsChoice: TypeAlias = NeighborIndex | Literal["auto", "exact", "hnsw", "faiss"]
 
@@ -27,6 +28,27 @@ EXACT_AT_ONCE = 2e10
 _MAKERS: dict[str, type[NeighborIndex]] = {
     maker.kind: maker for maker in (ExactNeighbors, HnswNeighbors, FaissNeighbors)
 }
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A kind of neighbour index, and its settings beside metric and threads."""
+
+    kind: str
+    settings: dict[str, Any]
+
+    def filled(
+        self,
+        vectors: npt.NDArray[Any],
+        metric: MetricName,
+        *,
+        threads: int | None = None,
+        progress: bool = True,
+    ) -> NeighborIndex:
+        """Return an index of these vectors under the ids 0 to n-1."""
+        index = maker_of(self.kind)(metric, threads=threads, **self.settings)
+        index.add(np.arange(len(vectors)), vectors, progress=progress)
+        return index
 
 
 def build_neighbors(
@@ -61,11 +83,32 @@ def build_neighbors(
     >>> build_neighbors(np.eye(4, dtype=np.float32), queries=4)
     <ExactNeighbors(metric='cosine', threads=None, device='auto', copy=False): 4 vectors of 4>
     """
+    if isinstance(neighbors, NeighborIndex):
+        checked_matrix(vectors, "vectors")
+        return _holding(neighbors, len(vectors))
+    maker = advised_maker(vectors, neighbors, metric, k, queries, threads)
+    return maker.filled(vectors, metric, threads=threads, progress=progress)
+
+
+def advised_maker(
+    vectors: npt.NDArray[Any],
+    neighbors: Literal["auto", "exact", "hnsw", "faiss"],
+    metric: MetricName,
+    k: int,
+    queries: int,
+    threads: int | None = None,
+) -> Maker:
+    """Return the maker of this name; for ``"auto"`` the one that `plan` advises.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> advised_maker(np.eye(4, dtype=np.float32), "auto", "cosine", k=2, queries=4)
+    Maker(kind='exact', settings={'copy': False})
+    """
     checked_matrix(vectors, "vectors")
     checked_count(k, "k")
     checked_count(queries, "queries", least=0)
-    if isinstance(neighbors, NeighborIndex):
-        return _holding(neighbors, len(vectors))
     if neighbors != "auto" and neighbors not in _MAKERS:
         raise InvalidInputError(
             f"neighbors must be 'auto', {', '.join(map(repr, _MAKERS))} or a NeighborIndex, "
@@ -86,11 +129,7 @@ def build_neighbors(
         kind, settings = chosen.kind, chosen.settings
     else:
         kind, settings = neighbors, {}
-    if kind == "exact":
-        settings = {"copy": False}
-    index = _MAKERS[kind](metric, threads=threads, **settings)
-    index.add(np.arange(len(vectors)), vectors, progress=progress)
-    return index
+    return Maker(kind, {"copy": False} if kind == "exact" else settings)
 
 
 def _holding(index: NeighborIndex, count: int) -> NeighborIndex:

@@ -91,6 +91,30 @@ class Metric(ABC):
         """Return a bound of the similarities between equal distances, in units of two roundings."""
         return self.scale(query_norms, longest)
 
+    def may_be_nearer(
+        self, queries: FloatArray, rows: FloatArray, radius: FloatArray
+    ) -> npt.NDArray[np.bool_]:
+        """Return which rows may be nearer to a query than its radius; surely all that are.
+
+        Like the candidates of a blocked search: float32 products, with room for their error.
+        """  # (q, d), (n, d), (q,) -> (q, n)
+        norms = self.norms(rows)
+        similarities = self.prepared(queries) @ rows.T
+        if (scales := self.scales(norms)) is not None:
+            similarities *= scales
+        if (offsets := self.offsets(norms)) is not None:
+            similarities += offsets
+        longest = float(norms.max()) if len(norms) else 0.0
+        squares = np.einsum("qd,qd->q", queries, queries, dtype=np.float64)
+        floor = self.similarity_at(radius.astype(np.float64), squares)
+        floor -= self.slack(queries, longest)
+        near: npt.NDArray[np.bool_] = similarities >= floor[:, None]
+        return near
+
+    @abstractmethod
+    def similarity_at(self, distances: _Doubles, squares: _Doubles) -> _Doubles:
+        """Return the similarity of rows so far from queries of these squared lengths."""
+
     def slack(self, queries: FloatArray, longest: float) -> FloatArray:
         """Return how far two float32 similarities may be apart in the wrong order.
 
@@ -128,6 +152,9 @@ class _Cosine(Metric):
     def scale(self, query_norms: FloatArray, longest: float) -> _Doubles:
         return np.ones(len(query_norms))
 
+    def similarity_at(self, distances: _Doubles, squares: _Doubles) -> _Doubles:
+        return 1 - distances
+
 
 class _Euclidean(Metric):
     name: MetricName = "euclidean"
@@ -144,6 +171,9 @@ class _Euclidean(Metric):
     def scale(self, query_norms: FloatArray, longest: float) -> _Doubles:
         return longest * query_norms.astype(np.float64) + longest * longest
 
+    def similarity_at(self, distances: _Doubles, squares: _Doubles) -> _Doubles:
+        return 0.5 * (squares - distances * distances)
+
     def spread(self, query_norms: FloatArray, longest: float) -> _Doubles:
         # Half of the difference of two squares: their sum, two distances at most, by half a step.
         farthest: _Doubles = query_norms.astype(np.float64) + longest
@@ -156,6 +186,9 @@ class _InnerProduct(Metric):
     def distances(self, queries: FloatArray, rows: FloatArray) -> _Doubles:
         products: _Doubles = (queries.astype(np.float64) * rows).sum(axis=1)
         return -products
+
+    def similarity_at(self, distances: _Doubles, squares: _Doubles) -> _Doubles:
+        return -distances
 
     def scale(self, query_norms: FloatArray, longest: float) -> _Doubles:
         return longest * query_norms.astype(np.float64)

@@ -187,7 +187,8 @@ class NeighborIndex(ABC):
     def compact(self, *, threads: int | None = None, progress: bool = True) -> None:
         """Store the vectors anew without those that were removed.
 
-        Costs what adding the rest would, and room for both while it runs.
+        Costs what adding the rest would, and room for both while it runs. Exact neighbours with
+        memory-mapped rows, as every loaded one has, have nothing to gain and stay as they are.
         """
         with self._lock.write():
             living = np.flatnonzero(self._rows.alive)
@@ -273,11 +274,12 @@ class NeighborIndex(ABC):
             return None if self._rows.living == len(self._rows) else alive.copy()
         given = np.asarray(allowed)
         if given.dtype == np.bool_ and given.ndim == 1:
-            given = np.flatnonzero(given)
-        kept = np.zeros(len(alive), np.bool_)
-        rows = self._rows.find(checked_whole(given, "allowed"))
-        kept[rows[rows >= 0]] = True
-        return kept
+            kept = alive & self._rows.chosen(given)
+        else:
+            kept = np.zeros(len(alive), np.bool_)
+            rows = self._rows.find(checked_whole(given, "allowed"))
+            kept[rows[rows >= 0]] = True
+        return None if kept.all() else kept
 
     # ---- can it be trusted? ----------------------------------------------------------------------
 

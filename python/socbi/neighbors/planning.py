@@ -10,13 +10,16 @@ second on this machine, of the vectors themselves where a sample is given, and g
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from socbi.errors import InvalidInputError
@@ -133,7 +136,8 @@ def plan(
     metric
         What near means.
     sample
-        Some of the vectors, or all: how hard they are to search is then measured and not assumed.
+        Some of the vectors, or all: how hard they are to search is then measured and not assumed,
+        and their type counts.
     threads
         As in the calls that are to come.
 
@@ -155,15 +159,16 @@ def plan(
         )
     limit = free_memory() if memory is None else checked_count(memory, "memory")
     speeds = measured_speeds(d, k, queries, metric, sample, threads)
-    estimates = tuple(_estimates(n, d, k, queries, limit, speeds))
+    half = sample is not None and sample.dtype == np.float16
+    estimates = tuple(_estimates(n, d, k, queries, limit, speeds, 2 if half else 4))
     choice, why = _advice(estimates)
     return Plan(n, d, k, queries, metric, limit, estimates, choice, why, speeds)
 
 
 def _estimates(
-    n: int, d: int, k: int, queries: int, limit: int, speeds: Speeds
+    n: int, d: int, k: int, queries: int, limit: int, speeds: Speeds, number_bytes: int
 ) -> Iterator[Estimate]:
-    vectors = 4 * n * d
+    vectors = number_bytes * n * d  # exact neighbours keep float16 as it is
     exact_s = queries * (n * speeds.pair_s + speeds.answer_s)
     build_s, query_s = graph_times(n, d, k, queries, speeds)
 
@@ -258,15 +263,19 @@ def _advice(estimates: tuple[Estimate, ...]) -> tuple[Estimate, str]:
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that are free, as far as the system says."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Return the bytes of memory that are free, as far as the system and its container say."""
+    free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError), open("/proc/meminfo", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("MemAvailable:"):
+                free = int(line.split()[1]) * 1024
+    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
+        limit, used = (
+            int(Path("/sys/fs/cgroup", name).read_text(encoding="ascii"))
+            for name in ("memory.max", "memory.current")
+        )
+        free = min(free, max(limit - used, 0))
+    return free
 
 
 def _bytes(count: float) -> str:

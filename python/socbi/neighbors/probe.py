@@ -21,6 +21,7 @@ __all__ = ["Speeds", "measured_speeds", "structured_vectors"]
 
 # Rows that the exact probe compares with: two sizes tell the cost of a pair from that of an answer.
 EXACT_ROWS = 16_384
+EXACT_NUMBERS = 2**23  # 32 MB
 # Fewer vectors than this say too little; made ones are taken instead.
 LEAST_SAMPLE = 2048
 # The graph is built until this time is over, or these rows are in.
@@ -60,9 +61,9 @@ def measured_speeds(
 ) -> Speeds:
     """Measure for about a second."""
     if sample is not None and len(sample) >= LEAST_SAMPLE:
-        rows = _some_rows(sample, EXACT_ROWS)
+        rows = _some_rows(sample, _probed_rows(d))
     else:
-        rows = structured_vectors(EXACT_ROWS, d)
+        rows = structured_vectors(_probed_rows(d), d)
     number = checked_threads(threads)
     # As many queries at a time as there will be, up to what keeps all cores busy for long.
     asked = rows[: min(queries, 256 * number)]
@@ -70,6 +71,11 @@ def measured_speeds(
     insert_s, search_s, graph_rows = _graph_speeds(rows, k, metric, number)
     fetch_s = _fetch_s(d) / number
     return Speeds(pair_s, answer_s, norm_s, insert_s, search_s, fetch_s, graph_rows)
+
+
+def _probed_rows(d: int) -> int:
+    """Return how many rows the exact probe compares with: fewer where they are long."""
+    return max(2048, min(EXACT_ROWS, EXACT_NUMBERS // d))
 
 
 def _exact_speeds(

@@ -16,8 +16,18 @@ __all__ = ["SharedLock"]
 _ALONE = object()  # the kind of a writer, which none is beside
 
 
+class _Visitor:
+    """One who is inside or waits, and on which thread."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
+
 class SharedLock:
     """First come, first served: whoever waits lets nobody who came later pass.
+
+    Nobody enters twice. So when a thread comes whose last visit is not over, that visit was ended
+    by a Ctrl-C on the very way out, where Python leaves no room to clean up; it is over now.
 
     Examples
     --------
@@ -32,10 +42,8 @@ class SharedLock:
         # Held by itself: Ctrl-C at the entrance of a Condition, which is Python, can leave it held.
         self._mutex = threading.Lock()
         self._door = threading.Condition(self._mutex)
-        self._next_ticket = 0  # all that follow: guarded by _mutex
-        self._serving = 0
-        self._left: set[int] = set()  # tickets of those who were interrupted while they queued
-        self._inside: set[object] = set()
+        self._queue: dict[_Visitor, None] = {}  # who waits, in order; guarded by _mutex, as are:
+        self._inside: set[_Visitor] = set()
         self._kind: Hashable = None  # of those inside
 
     def read(
@@ -51,7 +59,7 @@ class SharedLock:
     @contextmanager
     def _visit(self, kind: Hashable, on_first: Callable[[], object] | None) -> Iterator[None]:
         """Enter and leave. An interruption may come at any time, on the way in and out as well."""
-        visitor = object()
+        visitor = _Visitor()
         try:
             self._enter(visitor, kind, on_first)
             yield
@@ -63,34 +71,32 @@ class SharedLock:
                 raise
 
     def _enter(
-        self, visitor: object, kind: Hashable, on_first: Callable[[], object] | None
+        self, visitor: _Visitor, kind: Hashable, on_first: Callable[[], object] | None
     ) -> None:
         """Wait until all who came before have entered, and then for those who are in the way."""
         with self._mutex:
-            ticket = self._next_ticket
-            self._next_ticket += 1
-            try:
-                self._door.wait_for(lambda: self._serving == ticket)
-                self._door.wait_for(lambda: not self._inside or self._may_join(kind))
-                if not self._inside and on_first is not None:
-                    on_first()
-                self._kind = kind
-                self._inside.add(visitor)
-            finally:
-                self._pass_turn_on(ticket)
+            self._end_visits_of(visitor.thread)
+            self._queue[visitor] = None
+            self._door.wait_for(lambda: next(iter(self._queue)) is visitor)
+            self._door.wait_for(lambda: not self._inside or self._may_join(kind))
+            if not self._inside and on_first is not None:
+                on_first()
+            self._kind = kind
+            self._inside.add(visitor)
+            self._queue.pop(visitor)
+            self._door.notify_all()
 
     def _may_join(self, kind: Hashable) -> bool:
         return kind is not _ALONE and self._kind == kind
 
-    def _pass_turn_on(self, ticket: int) -> None:
-        self._left.add(ticket)
-        while self._serving in self._left:
-            self._left.remove(self._serving)
-            self._serving += 1
-        self._door.notify_all()
+    def _end_visits_of(self, thread: int) -> None:
+        for one in [one for one in (*self._inside, *self._queue) if one.thread == thread]:
+            self._inside.discard(one)
+            self._queue.pop(one, None)
 
-    def _leave(self, visitor: object) -> None:
-        """Leave, if this visitor is inside."""
+    def _leave(self, visitor: _Visitor) -> None:
+        """Leave, from wherever this visitor has come to."""
         with self._mutex:
+            self._queue.pop(visitor, None)
             self._inside.discard(visitor)
             self._door.notify_all()

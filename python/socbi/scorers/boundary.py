@@ -20,10 +20,20 @@ from socbi.errors import InvalidInputError, RemovedIdError, UnknownIdError
 from socbi.index import SemiOrderedIndex
 from socbi.interrupts import uninterrupted
 from socbi.neighbors import NeighborIndex, build_neighbors
-from socbi.neighbors.metrics import FloatArray
+from socbi.neighbors.metrics import FloatArray, MetricName
 from socbi.neighbors.neighbor_index import checked_count, checked_distinct
 from socbi.scorers.density import knn_density
-from socbi.scorers.firing import Arrived, Event, Fired, LabelledVectors, Replay, Withdrawn, fire
+from socbi.scorers.firing import (
+    Arrived,
+    Event,
+    Fired,
+    LabelledVectors,
+    Mask,
+    Replay,
+    Withdrawn,
+    fire,
+)
+from socbi.scorers.pool_access import for_those_in
 from socbi.scorers.tie_order import TieBreak, TieOrder
 from socbi.types import IdArray
 
@@ -46,7 +56,7 @@ class BoundaryRound:
     fired: int
     """Labels that were new."""
     k: int
-    """How many neighbours each of them hit."""
+    """How many neighbours each of them hit, where the pool has so many."""
     hits: int
     """Hits in all; fewer than fired * k where the pool is smaller than k."""
     pool: int
@@ -77,11 +87,12 @@ class BoundaryScorer:
     Parameters
     ----------
     pool
-        A `SemiOrderedIndex` whose ids are those of the neighbours. It holds the counts, and nothing
-        but the counts: use it with any other strategy. What is popped from it is left alone.
+        A `SemiOrderedIndex` of zeros, smallest first, whose ids are those of the neighbours. It
+        will hold the counts, and nothing but the counts: use it with any other strategy. A sample
+        that is popped from it and has no label yet counts as unlabelled still.
     neighbors
-        A `NeighborIndex` that holds a vector for each sample of the pool; or the vectors, (n, d),
-        for which one is built as `plan` advises.
+        A `NeighborIndex` that holds a vector for each sample of the pool, and is only read and
+        added to; or the vectors, (n, d), for which one is built as `plan` advises.
     k
         How many neighbours a label hits. ``"auto"``: the smallest number with which as many labels
         as there are would hit each sample of the pool twice on average, and at least 10.
@@ -94,6 +105,11 @@ class BoundaryScorer:
         that a batch is not of outliers alone.
     density
         Of each id, larger is denser; by default `knn_density`, computed when it is needed.
+    metric
+        Of the neighbours that are built where vectors are given.
+    history
+        Events of another scorer (`history`) to begin with, as after a restart: its counts are made
+        again, whatever the pool holds.
     seed
         For the ties that are left.
 
@@ -103,7 +119,8 @@ class BoundaryScorer:
     ``ties="distance"`` a retrieval compares those samples with the labels that may come first and
     have not been compared: the whole pool once, later few of it.
 
-    Memory is 18 bytes a sample beside the pool and the neighbours, and the vectors of the labelled.
+    Memory is about 30 bytes a sample beside the pool and the neighbours, and the vectors of the
+    labelled. Calls may be made from any thread; they take turns.
 
     Examples
     --------
@@ -120,47 +137,44 @@ class BoundaryScorer:
     (499, [181, 645])
     """
 
+    # Guarded by _lock, like the neighbours and the density.
+    _events: list[Event]
+    _labelled: LabelledVectors
+    _order: TieOrder
+    _present: Mask  # by id: neither labelled nor withdrawn
+    _is_label: Mask
+    _never_hit: int
+
     def __init__(
         self,
         pool: SemiOrderedIndex,
-        neighbors: NeighborIndex | npt.NDArray[np.generic],
+        neighbors: NeighborIndex | npt.ArrayLike,
         k: int | Literal["auto"] = "auto",
         *,
         ties: TieBreak = "distance",
         sparse_cap: float | None = None,
         density: npt.ArrayLike | None = None,
+        metric: MetricName = "cosine",
+        history: Sequence[Event] | None = None,
         seed: int = 0,
         progress: bool = True,
     ) -> None:
         self._pool = pool
         self._k = k if k == "auto" else checked_count(k, "k")
         self._ties = _checked_ties(ties)
-        self._sparse_cap = _checked_share(sparse_cap, "sparse_cap")
+        self._sparse_cap = None if sparse_cap is None else _checked_share(sparse_cap, "sparse_cap")
         self._seed = seed
         self._progress = progress
-        self._neighbors = _checked_neighbors(pool, neighbors, progress)
-        size = len(pool.scores())
+        counts = _checked_pool(pool, fresh=history is None)
+        self._neighbors = _checked_neighbors(neighbors, len(counts), metric, progress)
+        _check_vectors(self._neighbors, pool.ids())
         self._density = None
         if density is not None or ties == "density" or sparse_cap is not None:
-            self._density = self._checked_density(density, size)
-        self._lock = threading.RLock()  # guards all that follows
-        self._events: list[Event] = []
-        self._known = np.zeros(size, np.bool_)  # labelled or withdrawn
-        self._labelled = LabelledVectors(self._neighbors)
-        self._start_over()
-
-    def _start_over(self) -> None:
-        """Derive what follows from the counts in the pool and the labels."""
-        self._hit = np.nan_to_num(self._pool.scores()) > 0
-        self._never_hit = int(np.count_nonzero(~(self._hit | self._known)))
-        self._order = TieOrder(
-            self._pool,
-            self._neighbors,
-            self._labelled,
-            self._ties,
-            self._seed,
-            self._density if self._ties == "density" else None,
-        )
+            self._density = self._checked_density(density, len(counts))
+        self._lock = threading.RLock()
+        if history is None:
+            history = [Arrived(pool.ids())]
+        self._take_over(self._replayed(self._neighbors, history), self._neighbors, list(history))
 
     # ---- events ----------------------------------------------------------------------------------
 
@@ -169,33 +183,41 @@ class BoundaryScorer:
 
         All of one call leave first and then fire. Ids that were observed before are passed over,
         so all labels may be given each time. Raises UnknownIdError for an id without a vector;
-        nothing has changed then, or when Ctrl-C ends the search.
+        nothing has changed then, nor when Ctrl-C ends the search.
         """
         given = checked_distinct(labelled_ids, "labelled_ids")
         with self._lock:
-            ids = given[~self._is_known(given)]
-            k, left = self._k_for(len(ids)), len(self._neighbors) - len(ids)
+            begin = time.perf_counter()
+            ids = given[~self._is_labelled(given)]
+            present = self._present.copy()
+            present[ids] = False
+            left = int(np.count_nonzero(present))
+            k = self._k_for(len(self._labelled) + len(ids), left)
             if len(ids) == 0:
                 return BoundaryRound(0, k, 0, left, self._never_hit, 0.0, 0.0)
-            begin = time.perf_counter()
-            shot = fire(self._neighbors, ids, k, progress=self._progress)
+            shot = fire(self._neighbors, ids, k, present, progress=self._progress)
             searched = time.perf_counter()
             with uninterrupted():
-                self._labelled.append(ids, shot)
                 self._leave(ids)
-                self._count(shot.hits)
+                self._is_label[ids] = True
+                self._labelled.append(ids, shot)
                 self._events.append(Fired(ids, k))
+                self._count(shot.hits)
             search_s, update_s = searched - begin, time.perf_counter() - searched
             hits = len(shot.hits)
             return BoundaryRound(len(ids), k, hits, left, self._never_hit, search_s, update_s)
 
     def remove(self, ids: npt.ArrayLike) -> None:
-        """Take samples out of the pool and of the neighbours that will get no label."""
+        """Take samples out of the pool that are not to be labelled."""
         checked = checked_distinct(ids, "ids")
-        with self._lock, uninterrupted():
-            self._neighbors.remove(checked)
-            self._leave(checked)
-            self._events.append(Withdrawn(checked))
+        with self._lock:
+            known = self._is_labelled(checked)
+            if known.any() or not self._present[checked].all():
+                wrong = checked[known | ~self._present[checked]][0]
+                raise RemovedIdError(f"id {wrong} has a label, or has left the pool before")
+            with uninterrupted():
+                self._leave(checked)
+                self._events.append(Withdrawn(checked))
 
     def add(self, vectors: npt.ArrayLike) -> IdArray:
         """Let new samples join; returns their ids.
@@ -205,45 +227,43 @@ class BoundaryScorer:
         """
         given = np.atleast_2d(np.asarray(vectors))
         with self._lock:
-            ids = np.arange(len(self._known), len(self._known) + len(given))
-            if len(ids) == 0:
-                return ids
+            ids = np.arange(len(self._present), len(self._present) + len(given))
+            if given.size == 0:
+                return ids[:0]
+            if len(self._pool.scores()) != len(self._present):
+                raise InvalidInputError(
+                    f"the pool has given out {len(self._pool.scores())} ids and the scorer knows "
+                    f"{len(self._present)}: samples were inserted into the pool by somebody else; "
+                    "use the scorer's add() alone"
+                )
             self._neighbors.add(ids, given, progress=self._progress)
             try:
-                counts = self._labelled.hits_on(self._neighbors.vectors(ids))
-                density = self._inherited_density(ids)
+                stored = self._neighbors.vectors(ids)
+                counts, density = self._labelled.hits_on(stored), self._inherited_density(stored)
+                with uninterrupted():
+                    self._join(ids, counts, density)
             except BaseException:
                 self._neighbors.remove(ids)
                 raise
-            with uninterrupted():
-                self._join(ids, counts, density)
             return ids
 
-    def _join(self, ids: IdArray, counts: FloatArray, density: FloatArray | None) -> None:
-        given_out = self._pool.insert(counts)
-        if not np.array_equal(given_out, ids):
-            self._pool.remove(given_out)
-            self._neighbors.remove(ids)
-            raise InvalidInputError(
-                f"the pool gave out the id {given_out[0]} and {ids[0]} was next: samples were "
-                "inserted into the pool by somebody else; use the scorer's add() alone"
-            )
-        self._known = np.concatenate([self._known, np.zeros(len(ids), np.bool_)])
-        self._hit = np.concatenate([self._hit, counts > 0])
+    def _join(self, ids: IdArray, counts: IdArray, density: FloatArray | None) -> None:
+        self._pool.insert(counts.astype(np.float32))
+        self._present = np.concatenate([self._present, np.ones(len(ids), np.bool_)])
+        self._is_label = np.concatenate([self._is_label, np.zeros(len(ids), np.bool_)])
         self._never_hit += int(np.count_nonzero(counts == 0))
         if self._density is not None and density is not None:
             self._density = np.concatenate([self._density, density])
-        self._order.add(ids, density)
+        self._order.add(counts, density)
         self._events.append(Arrived(ids))
 
     def recount(
         self,
-        neighbors: NeighborIndex | npt.NDArray[np.generic] | None = None,
+        neighbors: NeighborIndex | npt.ArrayLike | None = None,
         *,
         as_of: AsOf = "then",
-        history: Sequence[Event] | None = None,
     ) -> None:
-        """Count all hits anew, over other embeddings or for another pool.
+        """Count all hits anew, over other embeddings or as of now.
 
         Parameters
         ----------
@@ -254,50 +274,55 @@ class BoundaryScorer:
             ``"then"``: each label hits the pool as it was when it was observed, with the k of then.
             This is, count for count, what observing the same labels in the same calls over these
             vectors gives, wherever the neighbours are exact. ``"now"``: each label hits the pool as
-            it is now, with the k of now. The two are the same where all labels were observed in one
-            call and nothing joined or left since; else ``"now"`` moves hits from samples that were
-            labelled since to those behind them.
-        history
-            Events of another scorer (`history`) to take over, as after a restart.
+            it is now, with the k of now, and that is then the history. The two are the same where
+            all labels were observed in one call and nothing joined or left since; else ``"now"``
+            moves hits from samples that were labelled since to those behind them.
 
         Notes
         -----
-        Costs a search for each label. While it runs, other users of the neighbours would see
-        labelled samples come and go: let none search. When it raises, nothing has changed but that
-        vectors which a compaction had dropped stay dropped.
+        Costs a search for each label. When it raises nothing has changed.
         """
         if as_of not in ("then", "now"):
             raise InvalidInputError(f"as_of must be 'then' or 'now', got {as_of!r}")
         with self._lock:
             index = self._neighbors
             if neighbors is not None:
-                index = _checked_neighbors(self._pool, neighbors, self._progress)
-            events = list(self._events if history is None else history)
-            if as_of == "now":
-                events = self._condensed(events)
-            replay = Replay(index, len(self._known))
-            replay.run(events, progress=self._progress)
-            with uninterrupted():
-                self._adopt(index, events, replay)
+                size = len(self._present)
+                index = _checked_neighbors(neighbors, size, index.metric, self._progress)
+            events = self._as_of_now() if as_of == "now" else self._events
+            self._take_over(self._replayed(index, events), index, list(events))
 
-    def _condensed(self, events: list[Event]) -> list[Event]:
+    def _as_of_now(self) -> list[Event]:
         """Return events as if all labels had been observed just now."""
-        labels = [event.ids for event in events if isinstance(event, Fired)]
-        rest: list[Event] = [event for event in events if not isinstance(event, Fired)]
-        if not labels:
-            return rest
-        ids = np.concatenate(labels)
-        left = np.setdiff1d(self._pool.ids(), ids)
-        return [*rest, Fired(ids, self._covering_k(len(ids), len(left)))]
+        ids, left = self._labelled.ids, np.flatnonzero(self._present)
+        if len(ids) == 0:
+            return [Arrived(left)]
+        return [Arrived(np.union1d(left, ids)), Fired(ids, self._k_for(len(ids), len(left)))]
 
-    def _adopt(self, neighbors: NeighborIndex, events: list[Event], replay: Replay) -> None:
-        self._neighbors, self._events, self._labelled = neighbors, events, replay.labelled
-        gone = [event.ids for event in events if not isinstance(event, Arrived)]
-        self._known[np.concatenate([np.empty(0, np.int64), *gone])] = True
-        self._leave_pool(np.flatnonzero(self._known))
-        ids = self._pool.ids()
-        self._pool.set(ids, replay.counts[ids])
-        self._start_over()
+    def _replayed(self, neighbors: NeighborIndex, events: Sequence[Event]) -> Replay:
+        """Return what events amount to over these neighbours."""
+        concerned = np.concatenate([np.empty(0, np.int64), *[event.ids for event in events]])
+        _check_vectors(neighbors, np.unique(concerned))
+        replay = Replay(neighbors, len(self._pool.scores()))
+        replay.run(events, progress=self._progress)
+        return replay
+
+    def _take_over(self, replay: Replay, neighbors: NeighborIndex, events: list[Event]) -> None:
+        """Let what was replayed be the state, of the pool as well."""
+        labels = replay.labelled.ids
+        is_label = np.zeros(len(replay.present), np.bool_)
+        is_label[labels] = True
+        order = TieOrder(
+            replay.counts, replay.present, replay.labelled, self._ties, self._seed, self._density
+        )
+        unhit = replay.present & (replay.counts == 0)
+        with uninterrupted():
+            self._neighbors, self._events, self._labelled = neighbors, events, replay.labelled
+            self._present, self._is_label, self._order = replay.present, is_label, order
+            self._never_hit = int(np.count_nonzero(unhit))
+            for_those_in(self._pool, np.flatnonzero(~replay.present), self._pool.remove)
+            scores = replay.counts.astype(np.float32)
+            for_those_in(self._pool, self._pool.ids(), lambda ids: self._pool.set(ids, scores[ids]))
 
     # ---- what it is for --------------------------------------------------------------------------
 
@@ -311,47 +336,50 @@ class BoundaryScorer:
         at_least
             So many in any case, as far as the pool has them: five batches are a good number.
         """
-        checked = _checked_share(share, "share")
-        if checked is None or checked == 0:
+        part = _checked_share(share, "share")
+        least = checked_count(at_least, "at_least", least=0)
+        if part == 0:
             raise InvalidInputError(f"share must be above 0 and at most 1, got {share!r}")
-        if isinstance(at_least, bool) or not isinstance(at_least, int) or at_least < 0:
-            raise InvalidInputError(f"at_least must be a whole number from 0, got {at_least!r}")
         left = len(self._pool)
-        return self.top(min(left, max(math.ceil(checked * left), at_least)))
+        return self.top(min(left, max(math.ceil(part * left), least)))
 
     def top(self, n: int) -> IdArray:
         """Return the ids of the n most valuable, best first; all if fewer are left."""
-        if n == 0:
-            return np.empty(0, np.int64)
-        number = checked_count(n, "n")
+        number = checked_count(n, "n", least=0)
         with self._lock:
+            if number == 0:
+                return np.empty(0, np.int64)
             if self._sparse_cap is None:
-                return self._order.top(number, progress=self._progress)
+                return self._first(number)
             return self._guarded_top(number, self._sparse_cap)
+
+    def _first(self, n: int) -> IdArray:
+        return self._order.top(n, self._pool, self._neighbors, progress=self._progress)
 
     def _guarded_top(self, n: int, cap: float) -> IdArray:
         """Return the n first of which at most so many are of the sparsest tenth, if others last."""
         assert self._density is not None
-        here = self._pool.ids()
-        sparsest = np.quantile(self._density[here], SPARSEST_SHARE) if len(here) else 0.0
+        inside = np.flatnonzero(self._present)
+        sparsest = float(np.quantile(self._density[inside], SPARSEST_SHARE)) if len(inside) else 0.0
         allowed, look = math.floor(cap * n), n
         while True:
-            ids = self._order.top(look, progress=self._progress)
+            ids = self._first(look)
             sparse = self._density[ids] <= sparsest
             taken = np.flatnonzero(~sparse | (np.cumsum(sparse) <= allowed))
-            if len(taken) < n and len(ids) == len(here):  # too few others: the guard gives way
-                more = np.setdiff1d(np.arange(len(ids)), taken)[: n - len(taken)]
-                taken = np.sort(np.concatenate([taken, more]))
-            if len(taken) >= n or len(ids) == len(here):
-                best: IdArray = ids[taken][:n]
-                return best
-            look = min(2 * look, len(here))
+            if len(taken) >= n or len(ids) < look:
+                break
+            look *= 2
+        if len(taken) < n:  # too few others: the guard gives way
+            more = np.setdiff1d(np.arange(len(ids)), taken)[: n - len(taken)]
+            taken = np.sort(np.concatenate([taken, more]))
+        best: IdArray = ids[taken][:n]
+        return best
 
     # ---- looking in ------------------------------------------------------------------------------
 
     @property
     def history(self) -> tuple[Event, ...]:
-        """Return what happened, for `recount` of another scorer."""
+        """Return what happened, for another scorer to begin with."""
         return tuple(self._events)
 
     @property
@@ -366,63 +394,59 @@ class BoundaryScorer:
 
     # ---- within ----------------------------------------------------------------------------------
 
-    def _is_known(self, ids: IdArray) -> npt.NDArray[np.bool_]:
-        if len(ids) and not 0 <= ids.min() <= ids.max() < len(self._known):
+    def _is_labelled(self, ids: IdArray) -> npt.NDArray[np.bool_]:
+        if len(ids) and not 0 <= ids.min() <= ids.max() < len(self._is_label):
             raise UnknownIdError(
-                f"labelled_ids must be from 0 to {len(self._known) - 1}, got {ids.min()} to "
-                f"{ids.max()}"
+                f"ids must be from 0 to {len(self._is_label) - 1}, got {ids.min()} to {ids.max()}"
             )
-        known: npt.NDArray[np.bool_] = self._known[ids]
-        return known
+        labelled: npt.NDArray[np.bool_] = self._is_label[ids]
+        return labelled
 
-    def _k_for(self, new: int) -> int:
-        return self._covering_k(len(self._labelled) + new, len(self._neighbors) - new)
-
-    def _covering_k(self, labels: int, left: int) -> int:
-        return smallest_covering_k(labels, left) if self._k == "auto" else int(self._k)
+    def _k_for(self, labels: int, left: int) -> int:
+        """Return how many each of so many labels hits, of so many samples."""
+        if self._k == "auto":
+            return smallest_covering_k(labels, left)
+        return int(self._k)
 
     def _leave(self, ids: IdArray) -> None:
-        self._known[ids] = True
-        self._never_hit -= int(np.count_nonzero(~self._hit[ids]))
-        self._leave_pool(ids)
-        self._order.remove(ids)
-
-    def _leave_pool(self, ids: IdArray) -> None:
-        """Take out of the pool what is still in it: a caller may have popped it."""
-        self._pool.remove([one for one in ids.tolist() if one in self._pool])
+        """Take out samples that have a label now, or are withdrawn."""
+        here = ids[self._present[ids]]
+        self._never_hit -= int(np.count_nonzero(self._order.counts[here] == 0))
+        self._present[here] = False
+        self._order.remove(here)
+        for_those_in(self._pool, ids, self._pool.remove)
 
     def _count(self, hits: IdArray) -> None:
-        """Add hits; those of samples that were popped and have no label yet do not matter."""
-        try:
-            self._pool.add(hits)
-        except RemovedIdError:
-            hits = hits[~np.isnan(self._pool.scores()[hits])]
-            self._pool.add(hits)
-        distinct = np.unique(hits)
-        self._never_hit -= int(np.count_nonzero(~self._hit[distinct]))
-        self._hit[distinct] = True
-        self._order.refresh(distinct)
+        """Add hits, everywhere; a sample that was popped and has no label yet keeps its count."""
+        distinct, times = np.unique(hits, return_counts=True)
+        self._never_hit -= int(np.count_nonzero(self._order.counts[distinct] == 0))
+        self._order.hit(distinct, times)
+        weights = times.astype(np.float32)
+        for_those_in(
+            self._pool,
+            distinct,
+            lambda ids: self._pool.add(ids, weights[np.searchsorted(distinct, ids)]),
+        )
 
     def _checked_density(self, density: npt.ArrayLike | None, size: int) -> FloatArray:
         if density is None:
-            found = np.full(size, np.nan, np.float32)
-            ids = self._pool.ids()
+            ids = self._neighbors.ids()
+            found = np.full(size, -np.inf, np.float32)
             found[ids] = knn_density(self._neighbors, ids, progress=self._progress)
             return found
         given = np.asarray(density, np.float32)
-        if given.shape != (size,):
+        if given.shape != (size,) or np.isnan(given).any():
             raise InvalidInputError(
-                f"density must have one number for each of {size} ids, got the shape {given.shape}"
+                f"density must have one number, not NaN, for each of {size} ids, got the shape "
+                f"{given.shape} with {np.count_nonzero(np.isnan(given))} NaN"
             )
         return given.copy()
 
-    def _inherited_density(self, ids: IdArray) -> FloatArray | None:
-        """Return for new samples the density of the nearest that has one."""
+    def _inherited_density(self, vectors: FloatArray) -> FloatArray | None:
+        """Return for new samples the density of the nearest of the pool."""
         if self._density is None:
             return None
-        vectors = self._neighbors.vectors(ids)
-        old = np.setdiff1d(self._neighbors.ids(), ids)
-        nearest = self._neighbors.search(vectors, 1, old, progress=False)[0][:, 0]
+        nearest = self._neighbors.search(vectors, 1, self._present, progress=False)[0][:, 0]
         return np.where(nearest >= 0, self._density[nearest], 0).astype(np.float32)
 
 
@@ -440,20 +464,49 @@ def smallest_covering_k(labels: int, left: int) -> int:
     return max(1, min(left, max(covering, LEAST_K)))
 
 
+def _checked_pool(pool: SemiOrderedIndex, *, fresh: bool) -> IdArray:
+    """Return the ids that the pool has ever given out; it must be smallest first and of zeros."""
+    if pool._settings["order"] != "smallest":
+        raise InvalidInputError(
+            "the pool must have order='smallest': what is rarely hit is the best"
+        )
+    scores = pool.scores()
+    if fresh and np.nan_to_num(scores).any():
+        raise InvalidInputError(
+            "the pool must hold zeros at first: the counts of hits come in; give the history of "
+            "the scorer that made its scores, or a new pool"
+        )
+    return np.arange(len(scores))
+
+
 def _checked_neighbors(
-    pool: SemiOrderedIndex, neighbors: NeighborIndex | npt.NDArray[np.generic], progress: bool
+    neighbors: NeighborIndex | npt.ArrayLike, size: int, metric: MetricName, progress: bool
 ) -> NeighborIndex:
-    """Return the neighbours, built where vectors are given; each sample must have a vector."""
-    if isinstance(neighbors, np.ndarray):
-        return build_neighbors(neighbors, k=100, progress=progress)
-    ids = pool.ids()
+    """Return the neighbours, built where vectors are given; their ids are those of the pool."""
+    if not isinstance(neighbors, NeighborIndex):
+        vectors = np.asarray(neighbors)
+        if vectors.ndim != 2 or len(vectors) != size:
+            raise InvalidInputError(
+                f"there must be one vector for each of the {size} ids of the pool, got the shape "
+                f"{vectors.shape}"
+            )
+        return build_neighbors(vectors, k=100, metric=metric, progress=progress)
+    ids = neighbors.ids()
+    if len(ids) and int(ids.max()) >= size:
+        raise InvalidInputError(
+            f"the neighbours hold id {ids.max()}, and the ids of the pool are 0 to {size - 1}; "
+            "insert() such samples into the pool first"
+        )
+    return neighbors
+
+
+def _check_vectors(neighbors: NeighborIndex, ids: IdArray) -> None:
     missing = np.setdiff1d(ids, neighbors.ids())
     if len(missing):
         raise UnknownIdError(
-            f"the neighbours have no vector for {len(missing)} of the {len(ids)} samples of the "
-            f"pool, the first is {missing[0]}; add() them"
+            f"the neighbours have no vector for {len(missing)} of {len(ids)} samples, labelled and "
+            f"withdrawn ones included; the first is {missing[0]}; add() them"
         )
-    return neighbors
 
 
 def _checked_ties(ties: TieBreak) -> TieBreak:
@@ -464,9 +517,8 @@ def _checked_ties(ties: TieBreak) -> TieBreak:
     return ties
 
 
-def _checked_share(share: float | None, name: str) -> float | None:
-    if share is None:
-        return None
-    if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+def _checked_share(share: float, name: str) -> float:
+    number = isinstance(share, (int, float, np.integer, np.floating)) and share is not True
+    if not number or not 0 <= share <= 1:
         raise InvalidInputError(f"{name} must be a share from 0 to 1, got {share!r}")
     return float(share)

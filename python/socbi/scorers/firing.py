@@ -1,8 +1,8 @@
 """Labelled samples hit their neighbours: what happened, and what it amounts to.
 
-The counts of So-CBI follow from a history of three kinds of events over one neighbour index. The
-same few functions serve a round (one more event) and a recount (all of them again), which is why
-both give the same.
+The counts of So-CBI follow from a history of three kinds of events over one neighbour index, which
+is only ever read. The same few functions serve a round (one more event) and a recount (all of them
+again), which is why both give the same.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from socbi.errors import UnknownIdError
+from socbi.errors import InvalidInputError
 from socbi.neighbors import NeighborIndex
 from socbi.neighbors.metrics import FloatArray, metric_of
 from socbi.neighbors.vector_rows import VectorRows, row_chunks
@@ -21,8 +22,10 @@ from socbi.types import IdArray
 
 __all__ = ["Arrived", "Event", "Fired", "LabelledVectors", "Replay", "Shot", "Withdrawn", "fire"]
 
-# Pairs of a new sample and a label that are compared together.
-_PAIRS = 2**16
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+# New samples that are compared with all labels together.
+_NEW_ROWS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,7 @@ class Fired:
 
 @dataclass(frozen=True, eq=False)
 class Arrived:
-    """These samples joined the pool."""
+    """These samples joined the pool; the first event is of those that it had at the start."""
 
     ids: IdArray
 
@@ -62,16 +65,15 @@ class Shot:
     """How far the last hit of each lay; infinite where all of the pool was hit."""
 
 
-def fire(neighbors: NeighborIndex, ids: IdArray, k: int, *, progress: bool = True) -> Shot:
-    """Take the labelled samples out of the neighbours and find the k nearest of those left."""
+def fire(
+    neighbors: NeighborIndex, ids: IdArray, k: int, present: Mask, *, progress: bool = True
+) -> Shot:
+    """Find the k nearest of these samples among those present; nothing is changed."""
     vectors = neighbors.vectors(ids)
-    neighbors.remove(ids)
-    try:
-        found, apart = neighbors.search(vectors, k, progress=progress)
-    except BaseException:
-        neighbors.restore(ids)
-        raise
-    radius = np.where(found[:, -1] >= 0, apart[:, -1], np.inf).astype(np.float32)
+    reach = max(1, min(k, int(np.count_nonzero(present))))
+    found, apart = neighbors.search(vectors, reach, present, progress=progress)
+    whole = (reach == k) & (found[:, -1] >= 0)
+    radius = np.where(whole, apart[:, -1], np.inf).astype(np.float32)
     return Shot(vectors, found[found >= 0], radius)
 
 
@@ -100,73 +102,57 @@ class LabelledVectors:
         self._ids.append(ids)
         self._radius.append(shot.radius)
 
-    def hits_on(self, vectors: FloatArray) -> FloatArray:
+    def hits_on(self, vectors: FloatArray) -> IdArray:
         """Return how many labels would have hit each of these samples, had it been there."""
-        counts = np.zeros(len(vectors), np.float32)
+        counts = np.zeros(len(vectors), np.int64)
         if len(self) == 0:
             return counts
         radius = np.concatenate(self._radius)
-        for row in range(len(vectors)):
-            for begin, end in row_chunks(len(self), _PAIRS):
-                labels = np.asarray(self.rows.read(begin, end), np.float32)
-                same = np.broadcast_to(vectors[row], labels.shape)
-                apart = self._metric.distances(same, labels).astype(np.float32)
-                counts[row] += np.count_nonzero(apart < radius[begin:end])
+        for begin, end in row_chunks(len(vectors), _NEW_ROWS):
+            for first, last in row_chunks(len(self)):
+                labels = np.asarray(self.rows.read(first, last), np.float32)
+                counts[begin:end] += self._hit(vectors[begin:end], labels, radius[first:last])
         return counts
+
+    def _hit(self, vectors: FloatArray, labels: FloatArray, radius: FloatArray) -> IdArray:
+        """Count for each vector the labels that lie nearer than their radius."""
+        near = self._metric.may_be_nearer(labels, vectors, radius)  # (labels, vectors)
+        label, vector = np.nonzero(near)
+        sure = np.empty(len(label), np.bool_)
+        for begin, end in row_chunks(len(label)):
+            one, other = label[begin:end], vector[begin:end]
+            apart = self._metric.distances(labels[one], vectors[other]).astype(np.float32)
+            sure[begin:end] = apart < radius[one]
+        return np.bincount(vector[sure], minlength=len(vectors))
 
 
 class Replay:
     """All events again, from the start, over neighbours that may have other vectors by now."""
 
     def __init__(self, neighbors: NeighborIndex, size: int) -> None:
-        self.counts = np.zeros(size, np.float32)
+        self.counts = np.zeros(size, np.int64)
+        self.present: Mask = np.zeros(size, np.bool_)
         self.labelled = LabelledVectors(neighbors)
         self._neighbors = neighbors
 
     def run(self, events: Sequence[Event], *, progress: bool = True) -> None:
-        """Count the hits; whatever happens, the neighbours are afterwards as the events say."""
-        gone = _joined([one.ids for one in events if not isinstance(one, Arrived)])
-        came = _joined([one.ids for one in events if isinstance(one, Arrived)])
-        self._require(gone, came)
-        try:
-            self._set_present(gone, True)
-            self._set_present(came, False)
-            for event in events:
-                self._repeat(event, progress)
-        finally:
-            self._set_present(came, True)
-            self._set_present(gone, False)
+        """Count the hits."""
+        for event in events:
+            if len(event.ids) and not 0 <= event.ids.min() <= event.ids.max() < len(self.counts):
+                raise InvalidInputError(
+                    f"the history has ids from {event.ids.min()} to {event.ids.max()}, and those "
+                    f"of this pool are 0 to {len(self.counts) - 1}"
+                )
+            self._repeat(event, progress)
 
     def _repeat(self, event: Event, progress: bool) -> None:
         if isinstance(event, Withdrawn):
-            self._neighbors.remove(event.ids)
+            self.present[event.ids] = False
         elif isinstance(event, Arrived):
-            self._neighbors.restore(event.ids)
             self.counts[event.ids] = self.labelled.hits_on(self._neighbors.vectors(event.ids))
+            self.present[event.ids] = True
         else:
-            shot = fire(self._neighbors, event.ids, event.k, progress=progress)
-            np.add.at(self.counts, shot.hits, np.float32(1))
+            self.present[event.ids] = False
+            shot = fire(self._neighbors, event.ids, event.k, self.present, progress=progress)
+            self.counts += np.bincount(shot.hits, minlength=len(self.counts))
             self.labelled.append(event.ids, shot)
-
-    def _require(self, gone: IdArray, came: IdArray) -> None:
-        """Refuse neighbours without the vectors of samples that the events are about."""
-        wanted = np.unique(np.concatenate([gone, came]))
-        missing = wanted[~np.isin(wanted, self._neighbors.ids())]
-        try:
-            self._neighbors.restore(missing)
-        except UnknownIdError as error:
-            raise UnknownIdError(
-                f"a recount needs the vectors of labelled and withdrawn samples, too: {error}"
-            ) from error
-        self._neighbors.remove(missing)
-
-    def _set_present(self, ids: IdArray, present: bool) -> None:
-        there = np.isin(ids, self._neighbors.ids())
-        if present:
-            self._neighbors.restore(ids[~there])
-        else:
-            self._neighbors.remove(ids[there])
-
-
-def _joined(parts: list[IdArray]) -> IdArray:
-    return np.concatenate([np.empty(0, np.int64), *parts])

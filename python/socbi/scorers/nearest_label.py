@@ -21,6 +21,9 @@ __all__ = ["NearestLabel"]
 
 # Samples that are brought up to date between two steps of the bar.
 _CHUNK = 16_384
+# Below so many products all samples are compared with all labels that any of them lacks: it costs
+# less than a search for each number of labels that they lack, and a distance known is found again.
+_FEW_PRODUCTS = 2**28
 
 
 class NearestLabel:
@@ -51,6 +54,8 @@ class NearestLabel:
         metric = metric_of(neighbors.metric)
         total = len(self._labels)
         starts = self._as_of[ids]
+        if len(ids) * (total - starts.min(initial=total)) * self._labels.dim < _FEW_PRODUCTS:
+            starts = np.full_like(starts, starts.min(initial=total))
         with bar("distances to labels", len(ids), "sample", shown=progress) as steps:
             for start in np.unique(starts):
                 mine = ids[starts == start]
