@@ -12,7 +12,7 @@ from typing import Any
 
 from socbi.errors import MissingExtraError
 
-__all__ = ["import_torchvision"]
+__all__ = ["declare_operators", "import_torchvision"]
 
 # The operators that torchvision registers a fake of when it is imported, as it declares them.
 _OPERATORS = {
