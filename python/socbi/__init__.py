@@ -6,18 +6,21 @@
 from socbi._core import __version__
 from socbi.errors import (
     IndexFileError,
+    IntakeError,
     InvalidInputError,
     InvalidTypeError,
     MissingExtraError,
     RankError,
     RemovedIdError,
     SocbiError,
+    StoreError,
     UnknownIdError,
 )
 from socbi.index import SemiOrderedIndex
 
 __all__ = [
     "IndexFileError",
+    "IntakeError",
     "InvalidInputError",
     "InvalidTypeError",
     "MissingExtraError",
@@ -25,6 +28,7 @@ __all__ = [
     "RemovedIdError",
     "SemiOrderedIndex",
     "SocbiError",
+    "StoreError",
     "UnknownIdError",
     "__version__",
 ]

@@ -9,6 +9,8 @@
     │   └── RemovedIdError                 an id whose sample was removed or popped
     ├── RankError           (IndexError)   a rank beyond the samples that are left
     ├── IndexFileError      (ValueError)   a file that cannot be read as a saved index
+    ├── IntakeError         (ValueError)   a sample that cannot be taken into a pool
+    ├── StoreError          (ValueError)   a store of embeddings that cannot be used
     └── MissingExtraError   (ImportError)  a package that only some calls need is not installed
 
 Every message says what was given, what was expected, and the way out. A call that raises has
@@ -17,12 +19,14 @@ changed nothing.
 
 __all__ = [
     "IndexFileError",
+    "IntakeError",
     "InvalidInputError",
     "InvalidTypeError",
     "MissingExtraError",
     "RankError",
     "RemovedIdError",
     "SocbiError",
+    "StoreError",
     "UnknownIdError",
 ]
 
@@ -57,6 +61,14 @@ class RankError(SocbiError, IndexError):
 
 class IndexFileError(SocbiError, ValueError):
     """A file that cannot be read as a saved index."""
+
+
+class IntakeError(SocbiError, ValueError):
+    """A sample that cannot be taken into a pool."""
+
+
+class StoreError(SocbiError, ValueError):
+    """A store of embeddings that cannot be used: damaged, of another release, or in use."""
 
 
 class MissingExtraError(SocbiError, ImportError):
