@@ -92,7 +92,7 @@ class BoundaryHnsw(_Boundary):
     name = "socbi, HNSW neighbours"
 
     def __init__(self) -> None:
-        self.neighbors = HnswNeighbors()
+        self.neighbors = HnswNeighbors(originals=True)  # as build_neighbors makes it
 
 
 class CoreSet(Contender):

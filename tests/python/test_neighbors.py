@@ -1,5 +1,7 @@
 """Every maker of neighbours and every metric against the reference, and what all must refuse."""
 
+import sys
+
 import numpy as np
 import pytest
 from neighbor_reference import (
@@ -732,3 +734,39 @@ def test_a_device_that_cannot_be_used_is_refused(device):
     pytest.importorskip("torch")
     with pytest.raises(InvalidInputError, match=f"a device that torch has here, got '{device}'"):
         ExactNeighbors(device=device)
+
+
+# ---- originals -----------------------------------------------------------------------------------
+
+
+@graphs
+def test_vectors_are_read_back_from_what_was_added(name, tmp_path):
+    vectors = cloud(300)
+    index = made(name, "cosine", originals=True)
+    index.add(np.arange(200), vectors[:200])
+    index.add(np.arange(200, 300), vectors[200:])
+    asked = [250, 3, 299]
+    np.testing.assert_array_equal(index.vectors(asked), vectors[asked])  # not at length 1
+    index.remove([3])
+    np.testing.assert_array_equal(index.vectors([250]), vectors[[250]])
+    assert index.recall_audit(sample=50).recall > 0.9
+    index.compact()
+    lengths = np.linalg.norm(vectors[[250]], axis=1, keepdims=True)
+    np.testing.assert_allclose(index.vectors([250]), vectors[[250]] / lengths, rtol=1e-5)
+    index.save(tmp_path / "saved")
+    np.testing.assert_array_equal(type(index).load(tmp_path / "saved").ids(), index.ids())
+
+
+@graphs
+def test_originals_of_an_interrupted_addition_are_not_taken_for_others(name, monkeypatch):
+    vectors = cloud(3000)
+    index = made(name, "euclidean", originals=True)
+    index.add(np.arange(100), vectors[:100])
+    module = sys.modules[type(index).__module__]
+    monkeypatch.setattr(module, "ADD_CHUNK", 50)
+    broken = vectors[100:300].copy()
+    broken[70] = np.nan
+    with pytest.raises(InvalidInputError, match="NaN"):
+        index.add(np.arange(100, 300), broken)
+    index.add(np.arange(300, 400), vectors[300:400])
+    np.testing.assert_allclose(index.vectors([350, 7]), vectors[[350, 7]], rtol=1e-6)

@@ -8,11 +8,11 @@ from abc import abstractmethod
 import numpy as np
 
 from socbi.neighbors.id_rows import Mask
-from socbi.neighbors.metrics import FloatArray, Metric
+from socbi.neighbors.metrics import FloatArray, Metric, MetricName
 from socbi.neighbors.neighbor_index import NeighborIndex
 from socbi.neighbors.overfetch import search_around
 from socbi.neighbors.progress import Steps
-from socbi.neighbors.vector_rows import Rows, RowSource, row_chunks
+from socbi.neighbors.vector_rows import Rows, RowSource, VectorRows, row_chunks
 from socbi.types import IdArray
 
 __all__ = ["ApproximateNeighbors"]
@@ -24,7 +24,28 @@ _NORM_ROWS = 2**16
 
 
 class ApproximateNeighbors(NeighborIndex):
-    """A neighbour index whose maker keeps the vectors, and searches all of them at once."""
+    """A neighbour index whose maker keeps the vectors, and searches all of them at once.
+
+    With ``originals`` it also refers to the arrays that were added and reads vectors back from
+    them: makers give them back slowly (hnswlib one in 5 microseconds), or compressed. A loaded or
+    compacted index, and one whose addition was interrupted, asks its maker.
+    """
+
+    def __init__(self, metric: MetricName, threads: int | None, originals: bool) -> None:
+        super().__init__(metric, threads)
+        self._settings |= {"originals": bool(originals)}
+        self._originals = VectorRows(self._metric, copy=False) if originals else None
+
+    def _refer_to(self, vectors: Rows, norms: list[FloatArray]) -> None:
+        """Remember where the vectors that were just stored came from."""
+        if self._originals is not None:
+            self._originals.append(vectors, np.concatenate(norms))
+
+    def _read_back(self, rows: IdArray) -> Rows:
+        """Return the vectors of some rows, at least one."""
+        if self._originals is not None and len(self._originals) == self._stored():
+            return self._originals.take(rows)
+        return self._take(rows)
 
     @abstractmethod
     def _ask(
@@ -34,7 +55,7 @@ class ApproximateNeighbors(NeighborIndex):
 
     @abstractmethod
     def _take(self, rows: IdArray) -> Rows:
-        """Return the vectors of some rows, at least one."""
+        """Return the vectors of some rows, at least one, as the maker has them."""
 
     def _nearest(
         self, queries: FloatArray, k: int, kept: Mask | None, threads: int, steps: Steps
@@ -80,4 +101,4 @@ class _StoredRows:
     def take(self, rows: IdArray) -> Rows:
         if len(rows) == 0:
             return np.empty((0, self.dim), np.float32)
-        return self._owner._take(rows)
+        return self._owner._read_back(rows)

@@ -46,6 +46,9 @@ class FaissNeighbors(ApproximateNeighbors):
         Of the graph, as in `HnswNeighbors`.
     probes
         How many lists a search looks into; a sixteenth of them by default.
+    originals
+        Refer to the arrays that are added, and read vectors back from them; they must not be
+        changed afterwards.
     threads
         How many threads a call may use; all cores by default. faiss counts threads for the whole
         process: while calls with different numbers overlap, the last one's holds.
@@ -77,9 +80,10 @@ class FaissNeighbors(ApproximateNeighbors):
         ef_construction: int = 200,
         ef: int | None = None,
         probes: int | None = None,
+        originals: bool = False,
         threads: int | None = None,
     ) -> None:
-        super().__init__(metric, threads)
+        super().__init__(metric, threads, originals)
         self._settings |= {
             "layout": _choice("layout", layout, "flat", "hnsw", "ivf"),
             "storage": _choice("storage", storage, "float32", "float16", "sq8"),
@@ -94,12 +98,15 @@ class FaissNeighbors(ApproximateNeighbors):
     def _store(self, vectors: Rows, threads: int, steps: Steps) -> None:
         self._faiss.omp_set_num_threads(threads)
         index = self._made_for(vectors) if self._index is None else self._index
+        norms = []
         for begin, end in row_chunks(len(vectors), ADD_CHUNK):
             chunk = narrowed(vectors[begin:end])
-            self._metric.check_lengths(self._metric.norms(chunk), begin)
+            norms.append(self._metric.norms(chunk))
+            self._metric.check_lengths(norms[-1], begin)
             index.add(self._directed(chunk))
             self._index = index
             steps.update(len(chunk))
+        self._refer_to(vectors, norms)
 
     def _made_for(self, vectors: Rows) -> Any:
         """Make the index and let it learn from a sample of these vectors."""
@@ -176,10 +183,10 @@ class FaissNeighbors(ApproximateNeighbors):
         return found
 
     def _empty(self) -> FaissNeighbors:
-        return type(self)(**self._settings)
+        return type(self)(**{**self._settings, "originals": False})
 
     def _adopt(self, other: FaissNeighbors) -> None:
-        self._index = other._index
+        self._index, self._originals = other._index, None
 
     def _save_rows(self, folder: SavedFolder) -> None:
         folder.put("vectors.faiss", self._write)

@@ -40,6 +40,9 @@ class HnswNeighbors(ApproximateNeighbors):
         How widely a search looks; ``max(2 * k, 64)`` by default, and never less than k.
     seed
         For the levels of the graph. Built on one thread, the same additions give the same graph.
+    originals
+        Refer to the arrays that are added, and read vectors back from them; they must not be
+        changed afterwards.
     threads
         How many threads a call may use; all cores by default.
 
@@ -69,9 +72,10 @@ class HnswNeighbors(ApproximateNeighbors):
         ef_construction: int = 200,
         ef: int | None = None,
         seed: int = 100,
+        originals: bool = False,
         threads: int | None = None,
     ) -> None:
-        super().__init__(metric, threads)
+        super().__init__(metric, threads, originals)
         self._settings |= {
             "m": checked_count(m, "m", least=2),  # levels go by 1 / log(m)
             "ef_construction": checked_count(ef_construction, "ef_construction"),
@@ -85,12 +89,15 @@ class HnswNeighbors(ApproximateNeighbors):
 
     def _store(self, vectors: Rows, threads: int, steps: Steps) -> None:
         self._make_room(len(vectors), vectors.shape[1])
+        norms = []
         for begin, end in row_chunks(len(vectors), ADD_CHUNK):
             chunk = narrowed(vectors[begin:end])
-            self._metric.check_lengths(self._metric.norms(chunk), begin)
+            norms.append(self._metric.norms(chunk))
+            self._metric.check_lengths(norms[-1], begin)
             labels = np.arange(self._stored(), self._stored() + len(chunk))
             self._graph.add_items(chunk, labels, num_threads=threads)
             steps.update(len(chunk))
+        self._refer_to(vectors, norms)
 
     def _make_room(self, more: int, dim: int) -> None:
         """Make room for exactly the first vectors, and for a quarter more when it runs out."""
@@ -133,10 +140,10 @@ class HnswNeighbors(ApproximateNeighbors):
         return found
 
     def _empty(self) -> HnswNeighbors:
-        return type(self)(**self._settings)
+        return type(self)(**{**self._settings, "originals": False})
 
     def _adopt(self, other: HnswNeighbors) -> None:
-        self._graph = other._graph
+        self._graph, self._originals = other._graph, None
 
     def _save_rows(self, folder: SavedFolder) -> None:
         folder.put("graph.bin", self._write)

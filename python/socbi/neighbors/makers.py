@@ -46,7 +46,9 @@ class Maker:
         progress: bool = True,
     ) -> NeighborIndex:
         """Return an index of these vectors under the ids 0 to n-1."""
-        index = maker_of(self.kind)(metric, threads=threads, **self.settings)
+        # The caller has the array anyway: refer to it.
+        shared = {"copy": False} if self.kind == "exact" else {"originals": True}
+        index = maker_of(self.kind)(metric, threads=threads, **{**self.settings, **shared})
         index.add(np.arange(len(vectors)), vectors, progress=progress)
         return index
 
@@ -75,7 +77,7 @@ def build_neighbors(
 
     Notes
     -----
-    An exact index refers to ``vectors`` and does not copy them: do not change them afterwards.
+    The index refers to ``vectors``: do not change them afterwards.
 
     Examples
     --------
@@ -104,7 +106,7 @@ def advised_maker(
     --------
     >>> import numpy as np
     >>> advised_maker(np.eye(4, dtype=np.float32), "auto", "cosine", k=2, queries=4)
-    Maker(kind='exact', settings={'copy': False})
+    Maker(kind='exact', settings={})
     """
     checked_matrix(vectors, "vectors")
     checked_count(k, "k")
@@ -129,7 +131,7 @@ def advised_maker(
         kind, settings = chosen.kind, chosen.settings
     else:
         kind, settings = neighbors, {}
-    return Maker(kind, {"copy": False} if kind == "exact" else settings)
+    return Maker(kind, {} if kind == "exact" else settings)
 
 
 def _holding(index: NeighborIndex, count: int) -> NeighborIndex:

@@ -388,7 +388,7 @@ class NeighborIndex(ABC):
         """Return the vectors of these ids as they are stored, float32.
 
         hnswlib and faiss store for cosine the vector divided by its length, and compressed forms
-        what they compressed it to.
+        what they compressed it to; with ``originals`` these are what was added.
         """
         checked = checked_whole(ids, "ids")
         with self._lock.read():
