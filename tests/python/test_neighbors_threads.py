@@ -1,49 +1,19 @@
 """Searches beside changes, with an oracle; the lock between them; and the one BLAS of all."""
 
 import signal
-import sys
 import threading
 
 import numpy as np
 import pytest
 import threadpoolctl
 from neighbor_reference import MAKERS, assert_exact, cloud, grid, made, nearest
+from together import PATIENCE_S, often, run_together
 
 from socbi.neighbors import ExactNeighbors, HnswNeighbors, blocked_search, load
 from socbi.neighbors.cores import one_blas_thread
 from socbi.neighbors.shared_lock import SharedLock
 
-PATIENCE_S = 20  # what a test waits for at most; it never waits for time to pass
-
-
-@pytest.fixture(autouse=True)
-def eager_interpreter():
-    """Let Python change threads far more often than every 5 ms."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
-
-
-def run_together(*jobs):
-    """Runs all jobs at once, each in a thread of its own; an error of one is an error of all."""
-    start = threading.Barrier(len(jobs))
-    errors = []
-
-    def work(job):
-        try:
-            start.wait(PATIENCE_S)
-            job()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=work, args=[job]) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+pytestmark = often
 
 
 # ---- searches beside changes ---------------------------------------------------------------------

@@ -9,6 +9,7 @@ import threading
 import numpy as np
 import pytest
 from reference import ReferenceIndex, assert_same
+from together import often, run_together
 
 from socbi import InvalidInputError, SemiOrderedIndex, SocbiError
 from socbi.baselines import ArrayHeapIndex, ArraySortIndex, BPlusTreeIndex
@@ -33,35 +34,7 @@ def make_kinds():
 every_kind = pytest.mark.parametrize("make", list(make_kinds()))
 
 
-@pytest.fixture(autouse=True)
-def eager_interpreter():
-    """Let Python change threads far more often than every 5 ms."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
-
-
-def run_together(*jobs):
-    """Runs all jobs at once, each in a thread of its own; an error of one is an error of all."""
-    start = threading.Barrier(len(jobs))
-    answers, errors = [None] * len(jobs), []
-
-    def work(number, job):
-        try:
-            start.wait()
-            answers[number] = job()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=work, args=each) for each in enumerate(jobs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return answers
+pytestmark = often
 
 
 def listed(index):
