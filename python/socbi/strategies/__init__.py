@@ -1,0 +1,8 @@
+"""From a pool state to the batch that is worth labelling next."""
+
+from socbi.strategies.batch import Batch, Explanation
+from socbi.strategies.chance import Random
+from socbi.strategies.pool_state import Part, PoolState
+from socbi.strategies.strategy import Strategy
+
+__all__ = ["Batch", "Explanation", "Part", "PoolState", "Random", "Strategy"]

@@ -1,0 +1,225 @@
+"""What is known of a pool when a batch is to be chosen, whoever made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from socbi.errors import InvalidInputError, UnknownIdError
+from socbi.neighbors.neighbor_index import checked_count, checked_distinct
+from socbi.types import IdArray
+
+if TYPE_CHECKING:
+    from socbi.neighbors import KnnGraph
+    from socbi.scorers import BoundaryScorer
+
+__all__ = ["Part", "PoolState"]
+
+Part: TypeAlias = Literal["embeddings", "probabilities", "graph", "boundary", "history"]
+"""What a strategy may ask a pool state for."""
+
+_Made = TypeVar("_Made")
+_WHERE_FROM: dict[Part, str] = {
+    "embeddings": "a vector for each sample, (n, d)",
+    "probabilities": "the class probabilities of a trained model for each sample, (n, classes)",
+    "graph": "socbi.neighbors.knn_graph(embeddings)",
+    "boundary": "a socbi.scorers.BoundaryScorer that observed the labels",
+    "history": "a socbi.scorers.PredictionHistory of the last models",
+}
+
+
+class PoolState:
+    """The samples 0 to size-1, the labels so far, and what models and neighbours say of them.
+
+    Parameters
+    ----------
+    size
+        How many samples there are, labelled ones included.
+    labelled, labels
+        Ids, and the class of each as a number from 0.
+    classes
+        How many classes there are; by default as many as the labels or the probabilities show.
+    candidates
+        The ids that may be chosen; by default all without a label. (A campaign leaves out what is
+        with an annotator.)
+    embeddings, probabilities, graph, boundary, history
+        Parts, each the thing itself or a function without arguments that makes it; it is called
+        when a strategy first asks. A row of an array belongs to the id of its number. None for
+        what there is not: no probabilities before the first model.
+
+    Examples
+    --------
+    >>> state = PoolState(5, labelled=[3], labels=[0], classes=2)
+    >>> state.candidates.tolist(), state.has("probabilities")
+    ([0, 1, 2, 4], False)
+    """
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        labelled: npt.ArrayLike = (),
+        labels: npt.ArrayLike = (),
+        classes: int | None = None,
+        candidates: npt.ArrayLike | None = None,
+        embeddings: npt.ArrayLike | Callable[[], npt.ArrayLike] | None = None,
+        probabilities: npt.ArrayLike | Callable[[], npt.ArrayLike] | None = None,
+        graph: KnnGraph | Callable[[], KnnGraph] | None = None,
+        boundary: BoundaryScorer | Callable[[], BoundaryScorer] | None = None,
+        history: Any = None,
+    ) -> None:
+        self.size = checked_count(size, "size", least=0)
+        self.labelled = _checked_ids(labelled, "labelled", self.size)
+        self.labels = _checked_labels(labels, len(self.labelled), classes)
+        self.candidates = self._checked_candidates(candidates)
+        self._classes = classes
+        self._parts: dict[Part, Any] = {
+            "embeddings": embeddings,
+            "probabilities": probabilities,
+            "graph": graph,
+            "boundary": boundary,
+            "history": history,
+        }
+        self._made: dict[Part, Any] = {}
+
+    def has(self, part: Part) -> bool:
+        """Return whether there is such a part; it is not made."""
+        return self._parts[part] is not None
+
+    @property
+    def classes(self) -> int:
+        """Return the number of classes."""
+        if self._classes is not None:
+            return self._classes
+        if self.has("probabilities"):
+            return int(self.probabilities.shape[1])
+        return int(self.labels.max()) + 1 if len(self.labels) else 0
+
+    @property
+    def embeddings(self) -> npt.NDArray[Any]:
+        """Return the vectors, (size, d), as they were given; never changed."""
+        return self._part("embeddings", self._checked_embeddings)
+
+    @property
+    def probabilities(self) -> npt.NDArray[Any]:
+        """Return the class probabilities, (size, classes), as they were given; never changed."""
+        return self._part("probabilities", self._checked_probabilities)
+
+    @property
+    def graph(self) -> KnnGraph:
+        """Return the graph of the nearest neighbours of all samples, labelled ones included."""
+        return self._part("graph", self._checked_graph)
+
+    @property
+    def boundary(self) -> BoundaryScorer:
+        """Return the counts of hits, which has observed the labels."""
+        return cast("BoundaryScorer", self._part("boundary", _as_it_is))
+
+    @property
+    def history(self) -> Any:
+        """Return the predictions of the last models."""
+        return self._part("history", _as_it_is)
+
+    # ---- within ----------------------------------------------------------------------------------
+
+    def _part(self, part: Part, checked: Callable[[Any], _Made]) -> _Made:
+        if part not in self._made:
+            given = self._parts[part]
+            if given is None:
+                raise InvalidInputError(
+                    f"the pool state has no {part}, which this strategy needs: give "
+                    f"PoolState({part}=...), {_WHERE_FROM[part]}"
+                )
+            self._made[part] = checked(given() if callable(given) else given)
+        return cast(_Made, self._made[part])
+
+    def _checked_candidates(self, candidates: npt.ArrayLike | None) -> IdArray:
+        if candidates is None:
+            without = np.ones(self.size, np.bool_)
+            without[self.labelled] = False
+            return np.flatnonzero(without)
+        given = np.sort(_checked_ids(candidates, "candidates", self.size))
+        both = np.intersect1d(given, self.labelled)
+        if len(both):
+            raise InvalidInputError(
+                f"candidates must have no label, and {len(both)} have one: {both[0]} is the first"
+            )
+        return given
+
+    def _checked_embeddings(self, given: npt.ArrayLike) -> npt.NDArray[Any]:
+        found = _checked_rows(given, "embeddings", self.size)
+        _check_finite(found, self.candidates, "embeddings")
+        return found
+
+    def _checked_probabilities(self, given: npt.ArrayLike) -> npt.NDArray[Any]:
+        found = _checked_rows(given, "probabilities", self.size)
+        if self._classes is not None and found.shape[1] != self._classes:
+            raise InvalidInputError(
+                f"probabilities must have {self._classes} columns, one a class, got the shape "
+                f"{found.shape}"
+            )
+        _check_finite(found, self.candidates, "probabilities")
+        return found
+
+    def _checked_graph(self, given: KnnGraph) -> KnnGraph:
+        if len(given) != self.size:
+            raise InvalidInputError(
+                f"the graph must have a row for each of {self.size} samples, got {len(given)}"
+            )
+        return given
+
+
+def _as_it_is(given: Any) -> Any:
+    return given
+
+
+def _checked_ids(ids: npt.ArrayLike, name: str, size: int) -> IdArray:
+    found = checked_distinct(ids, name)
+    if len(found) and not 0 <= found.min() <= found.max() < size:
+        raise UnknownIdError(
+            f"{name} must be ids from 0 to {size - 1}, got {found.min()} to {found.max()}"
+        )
+    return found
+
+
+def _checked_labels(labels: npt.ArrayLike, count: int, classes: int | None) -> IdArray:
+    given = np.asarray(labels)
+    if given.shape != (count,) or (count and given.dtype.kind not in "iu"):
+        raise InvalidInputError(
+            f"labels must be a whole number for each of {count} labelled ids, got the shape "
+            f"{given.shape} of {given.dtype}"
+        )
+    if count and (given.min() < 0 or (classes is not None and given.max() >= classes)):
+        most = "" if classes is None else f" to {classes - 1}"
+        raise InvalidInputError(
+            f"labels must be class numbers from 0{most}, got {given.min()} to {given.max()}"
+        )
+    return given.astype(np.int64)
+
+
+def _checked_rows(given: npt.ArrayLike, name: str, size: int) -> npt.NDArray[Any]:
+    found = np.asanyarray(given)
+    if found.ndim != 2 or len(found) != size or found.dtype.kind != "f":
+        raise InvalidInputError(
+            f"{name} must be floats with a row for each of {size} samples, got the shape "
+            f"{found.shape} of {found.dtype}"
+        )
+    return found
+
+
+# Rows that are looked at in one go for NaN: 2^22 numbers stay within a few tens of megabytes.
+_NUMBERS_AT_ONCE = 1 << 22
+
+
+def _check_finite(rows: npt.NDArray[Any], ids: IdArray, name: str) -> None:
+    step = max(1, _NUMBERS_AT_ONCE // max(1, rows.shape[1]))
+    for begin in range(0, len(ids), step):
+        some = ids[begin : begin + step]
+        wrong = ~np.isfinite(rows[some]).all(axis=1)
+        if wrong.any():
+            raise InvalidInputError(
+                f"{name} must be finite, and the row of id {some[wrong][0]} is not"
+            )
