@@ -11,6 +11,7 @@ the vectors. Needs ``pip install '.[bench]'``.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import multiprocessing
 import statistics
@@ -220,7 +221,6 @@ def measure(contender: type[Contender], pool: Vectors, queries: Vectors, true: I
     warm.build(pool[:2_000])
     warm.search(queries[:10], one.efforts[0])
     del warm
-    gc.collect()
     before = resident_bytes()
     begin = time.perf_counter()
     one.build(pool)
@@ -258,6 +258,9 @@ def timed(one: Contender, queries: Vectors, true: Ids, effort: int) -> tuple[int
 
 
 def resident_bytes() -> int:
+    """What the process holds, without what was freed and is only kept by the allocator."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * 4096
 
