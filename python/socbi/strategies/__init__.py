@@ -3,6 +3,7 @@
 from socbi.strategies.batch import Batch, Explanation
 from socbi.strategies.chance import Random
 from socbi.strategies.pool_state import Part, PoolState
+from socbi.strategies.scoring import ScoringStrategy
 from socbi.strategies.strategy import Strategy
 
-__all__ = ["Batch", "Explanation", "Part", "PoolState", "Random", "Strategy"]
+__all__ = ["Batch", "Explanation", "Part", "PoolState", "Random", "ScoringStrategy", "Strategy"]
