@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from socbi.neighbors.metrics import FloatArray, narrowed
+from socbi.neighbors.metrics import FloatArray
 from socbi.neighbors.vector_rows import row_chunks
 from socbi.scorers.probabilities import Doubles
-from socbi.strategies.row_workers import RowWorkers
+from socbi.strategies.row_workers import RowWorkers, gathered
 from socbi.types import IdArray
 
 __all__ = ["FarthestFirst", "Picks"]
@@ -200,9 +200,7 @@ class FarthestFirst:
         return apart
 
     def _gathered(self, ids: IdArray) -> FloatArray:
-        if len(ids) and ids[-1] - ids[0] == len(ids) - 1 and (np.diff(ids) == 1).all():
-            return narrowed(self._vectors[ids[0] : ids[-1] + 1])  # as they lie
-        return narrowed(self._vectors[ids])
+        return gathered(self._vectors, ids)
 
     @property
     def _slack(self) -> float:
@@ -285,7 +283,7 @@ def _squares(vectors: npt.NDArray[Any], ids: IdArray) -> FloatArray:
     """Return the squared length of each of these rows."""
     squares = np.empty(len(ids), np.float32)
     for begin, end in row_chunks(len(ids), max(1, _NUMBERS_AT_ONCE // vectors.shape[1])):
-        squares[begin:end] = _dot(narrowed(vectors[ids[begin:end]]))
+        squares[begin:end] = _dot(gathered(vectors, ids[begin:end]))
     return squares
 
 

@@ -12,10 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from socbi.neighbors.cores import core_count, one_blas_thread, one_blas_thread_here
-from socbi.neighbors.vector_rows import row_chunks
+import numpy as np
+import numpy.typing as npt
 
-__all__ = ["RowWorkers"]
+from socbi.neighbors.cores import core_count, one_blas_thread, one_blas_thread_here
+from socbi.neighbors.metrics import FloatArray, narrowed
+from socbi.neighbors.vector_rows import row_chunks
+from socbi.types import IdArray
+
+__all__ = ["RowWorkers", "gathered"]
 
 
 class RowWorkers:
@@ -45,3 +50,10 @@ class RowWorkers:
             return
         for _ in self._pool.map(lambda piece: work(*piece), pieces):  # raises what a call raised
             pass
+
+
+def gathered(vectors: npt.NDArray[Any], ids: IdArray) -> FloatArray:
+    """Return these rows as float32; as they lie, where they lie side by side and are float32."""
+    if len(ids) and ids[-1] - ids[0] == len(ids) - 1 and (np.diff(ids) == 1).all():
+        return narrowed(vectors[ids[0] : ids[-1] + 1])
+    return narrowed(vectors[ids])
