@@ -12,6 +12,7 @@ import numpy.typing as npt
 from socbi.errors import InvalidInputError, InvalidTypeError, UnknownIdError
 from socbi.neighbors import KnnGraph
 from socbi.neighbors.neighbor_index import checked_count, checked_distinct
+from socbi.neighbors.vector_rows import row_chunks
 from socbi.types import IdArray
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class PoolState:
 
     def _checked_embeddings(self, given: npt.ArrayLike) -> npt.NDArray[Any]:
         found = _checked_rows(given, "embeddings", self.size)
-        _check_finite(found, np.union1d(self._choosable, self.labelled), "embeddings")
+        _check_within(found, np.union1d(self._choosable, self.labelled), _FINITE, "embeddings")
         return found
 
     def _checked_probabilities(self, given: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -192,7 +193,7 @@ class PoolState:
                 f"probabilities must have {self._classes} columns, one a class, got the shape "
                 f"{found.shape}"
             )
-        _check_finite(found, self.unlabelled, "probabilities", shares=True)
+        _check_within(found, self.unlabelled, _SHARE, "probabilities")
         return found
 
     def _checked_graph(self, given: KnnGraph) -> KnnGraph:
@@ -254,26 +255,31 @@ def _checked_rows(given: npt.ArrayLike, name: str, size: int) -> npt.NDArray[Any
     return found
 
 
-# Rows that are looked at in one go for NaN: 2^22 numbers stay within a few tens of megabytes.
-_NUMBERS_AT_ONCE = 1 << 22
-
-
-def _check_finite(rows: npt.NDArray[Any], ids: IdArray, name: str, *, shares: bool = False) -> None:
-    """Refuse rows that are not finite, or not ``shares`` from 0 to 1."""
-    step = max(1, _NUMBERS_AT_ONCE // max(1, rows.shape[1]))
-    for begin in range(0, len(ids), step):
-        some = ids[begin : begin + step]
-        mine = rows[some]
-        if not np.isfinite(mine).all():
-            wrong = some[~np.isfinite(mine).all(axis=1)][0]
-            raise InvalidInputError(f"{name} must be finite, and the row of id {wrong} is not")
-        if shares and mine.size and not (mine.min() >= 0 and mine.max() <= 1 + _ROUNDING):
-            wrong = some[((mine < 0) | (mine > 1 + _ROUNDING)).any(axis=1)][0]
-            raise InvalidInputError(
-                f"{name} must lie from 0 to 1, and the row of id {wrong} does not; make "
-                "probabilities of scores by softmax"
-            )
-
-
+# Numbers that are looked at in one go: small enough for a core's own cache.
+_NUMBERS_AT_ONCE = 1 << 16
 # A probability may be above 1 by what half a float has rounded.
 _ROUNDING = 1e-3
+_FINITE = (-float(np.finfo(np.float64).max), float(np.finfo(np.float64).max))
+_SHARE = (0.0, 1.0 + _ROUNDING)
+
+
+def _check_within(
+    rows: npt.NDArray[Any], ids: IdArray, bounds: tuple[float, float], name: str
+) -> None:
+    """Refuse NaN and numbers beyond the bounds in the rows of these ids, ascending."""
+    for begin, end in row_chunks(len(rows), max(1, _NUMBERS_AT_ONCE // max(1, rows.shape[1]))):
+        block = rows[begin:end]
+        if block.size and not (block.min() >= bounds[0] and block.max() <= bounds[1]):
+            mine = ids[slice(*np.searchsorted(ids, [begin, end]))]
+            some = rows[mine]
+            wrong = ~((some >= bounds[0]) & (some <= bounds[1])).all(axis=1)
+            if wrong.any():
+                _refuse(mine[wrong][0], name, np.isfinite(some[wrong][0]).all())
+
+
+def _refuse(id: int, name: str, finite: bool) -> None:
+    if not finite:
+        raise InvalidInputError(f"{name} must be finite, and the row of id {id} is not")
+    raise InvalidInputError(
+        f"{name} must lie from 0 to 1, and the row of id {id} does not; give the softmax of logits"
+    )
