@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from socbi.scorers.probabilities import Doubles, checked_probabilities, rowwise
 
-__all__ = ["entropy", "least_confidence", "margin"]
+__all__ = ["entropy", "least_confidence", "margin", "margin_within"]
 
 
 def least_confidence(probabilities: npt.ArrayLike) -> Doubles:
@@ -31,7 +31,7 @@ def margin(probabilities: npt.ArrayLike) -> Doubles:
     >>> margin([[0.5, 0.25, 0.25], [0.5, 0.5, 0.0]]).tolist()
     [0.25, 0.0]
     """
-    return rowwise(_margin, checked_probabilities(probabilities))
+    return rowwise(margin_within, checked_probabilities(probabilities))
 
 
 def entropy(probabilities: npt.ArrayLike) -> Doubles:
@@ -45,10 +45,11 @@ def entropy(probabilities: npt.ArrayLike) -> Doubles:
     return rowwise(_entropy, checked_probabilities(probabilities))
 
 
-def _margin(p: Doubles) -> Doubles:  # (n, classes)
+def margin_within(p: Doubles) -> Doubles:  # (n, classes)
+    """Return the margins of rows that are known to be probabilities, which are reordered."""
     if p.shape[1] == 1:
         return p[:, 0]
-    p.partition(p.shape[1] - 2, axis=1)  # a copy of our own
+    p.partition(p.shape[1] - 2, axis=1)
     return p[:, -1] - p[:, -2]
 
 

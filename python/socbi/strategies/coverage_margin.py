@@ -8,7 +8,8 @@ import numpy.typing as npt
 from socbi.errors import InvalidInputError
 from socbi.neighbors import KnnGraph
 from socbi.neighbors.neighbor_index import checked_count
-from socbi.scorers.uncertainty import margin
+from socbi.scorers.probabilities import rowwise
+from socbi.scorers.uncertainty import margin_within
 from socbi.strategies.batch import Batch
 from socbi.strategies.cover_graph import cover_graph
 from socbi.strategies.greedy_cover import greedy_cover
@@ -30,10 +31,11 @@ _HITS_A_LABEL = 10
 class CoverageMargin(Strategy):
     """Takes samples that are uncertain themselves and whose neighbours are, one after the other.
 
-    The value of a sample u is ``(1 - margin(u)) / sqrt(d(u)) * sum of M(u, v) w(v)`` over itself and
-    its d(u) - 1 neighbours, those that have it as a neighbour included. Each v weighs
+    The value of a sample u is ``(1 - margin(u)) / sqrt(d(u)) * sum of M(u, v) w(v)`` over itself
+    and its d(u) - 1 neighbours, those that have it as a neighbour included. Each v weighs
     ``(1 - margin(v)) * fade ** min(hits(v), 20)``, less the more labelled samples are near. What a
-    pick serves weighs nothing from then on, so the next one comes from elsewhere.
+    pick serves weighs nothing from then on, so the next one comes from elsewhere; so it is with
+    what pending samples serve.
 
     Needs a neighbour graph of all samples. Without probabilities, before the first model, every
     margin is taken as 0: the batch then covers the pool. Hits are those of the state's boundary
@@ -62,7 +64,7 @@ class CoverageMargin(Strategy):
     [0, 1, 2]
     """
 
-    needs = frozenset({"graph"})  # type: ignore[var-annotated]
+    needs = frozenset({"graph"})
 
     def __init__(self, *, switch: float | None = None, fade: float = 0.8) -> None:
         if switch is not None and not 0 <= switch <= 1:
@@ -76,19 +78,25 @@ class CoverageMargin(Strategy):
         unsure = _unsure(state)
         if self._is_late(state):
             found = best(unsure[state.candidates], number, rng)
-            ids, record = state.candidates[found.rows], {"rule": "margin"}
-            return Batch(ids, found.scores, state, found.tie_breaks, record=record)
+            ids = state.candidates[found.rows]
+            return Batch(ids, found.scores, state, found.tie_breaks, record={"rule": "margin"})
         cover = cover_graph(state.graph)
         taken = greedy_cover(
             cover,
-            unsure * self.fade ** np.minimum(_hits(state), _MOST_HITS),
-            (unsure / np.sqrt(cover.degrees))[state.candidates],
+            unsure * self._faded(_hits(state)),
+            unsure / cover.roots,
             state.candidates,
             number,
             int(rng.integers(2**63)),
+            state.pending,
         )
         record = {"rule": "cover", "coats": taken.coats, "updates": taken.updates}
         return Batch(taken.ids, taken.values, state, taken.tie_breaks, taken.served, record)
+
+    def _faded(self, hits: IdArray) -> Doubles:
+        """Return what is left of a weight after so many hits."""
+        left = np.power(self.fade, np.arange(_MOST_HITS + 1))
+        return np.asarray(left[np.minimum(hits, _MOST_HITS)], np.float64)
 
     def _is_late(self, state: PoolState) -> bool:
         if self.switch is None or not state.has("probabilities"):
@@ -100,8 +108,7 @@ def _unsure(state: PoolState) -> Doubles:
     """Return one minus the margin of each sample, 0 for those with a label."""
     unsure = np.ones(state.size)
     if state.has("probabilities"):
-        unlabelled = state.unlabelled
-        unsure[unlabelled] -= margin(state.probabilities[unlabelled])
+        unsure -= rowwise(margin_within, state.probabilities)
     unsure[state.labelled] = 0
     return unsure
 

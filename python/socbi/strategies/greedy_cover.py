@@ -6,14 +6,15 @@ alone, and only downwards: a few hundred updates of a `SemiOrderedIndex`, in whi
 away from the asked end cost next to nothing.
 
 The index holds float32 and the order is that of float64: samples whose values are one float32 are
-fetched together and ordered by the numbers behind. No error piles up over the picks: a value that
-changes is summed anew from the weights.
+fetched together and ordered by the numbers behind. No error piles up over the picks: weights are
+rounded at the start so that sums of them are exact (`CoverGraph.rounded`).
 """
 
 from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from socbi.types import IdArray
 __all__ = ["Cover", "greedy_cover"]
 
 Doubles = npt.NDArray[np.float64]
+_CLOSED = -1.0  # below every value of those who may be taken
 _DRAWN = "drawn by lot among samples of equal value"
 
 
@@ -41,7 +43,7 @@ class Cover:
     coats: int
     """How often serving began anew because nothing was left to serve: 1 is once."""
     updates: int
-    """How many values were summed anew after picks."""
+    """How many updates of values the picks made."""
 
 
 def greedy_cover(
@@ -51,6 +53,7 @@ def greedy_cover(
     candidates: IdArray,
     number: int,
     seed: int,
+    before: IdArray | None = None,
 ) -> Cover:
     """Return ``number`` of the candidates, each the best after those before it.
 
@@ -63,18 +66,22 @@ def greedy_cover(
     factors
         For each sample by what the weights that it serves are multiplied, 0 or more.
     candidates
-        Ids that may be taken, ascending; at least ``number``.
+        Ids that may be taken; at least ``number``.
     number
         How many to take.
     seed
-        Fixes the order of equal values: that of a `SemiOrderedIndex` of the candidates.
+        Fixes the order of equal values: that of a `SemiOrderedIndex` of all samples.
+    before
+        Ids that serve already, as if taken first.
 
     Notes
     -----
     When no candidate serves anything any more, all but the samples taken need serving as much as at
     the start: a second coat, which costs another pass.
     """
-    return _Greedy(cover, weights, factors, candidates, seed).take(number)
+    greedy = _Greedy(cover, weights, factors, candidates, seed)
+    greedy.begin([] if before is None else before.tolist())
+    return greedy.take(number)
 
 
 class _Greedy:
@@ -87,70 +94,55 @@ class _Greedy:
         seed: int,
     ) -> None:
         self._cover = cover
-        self._weights, self._left = weights, weights.copy()
-        self._factors, self._candidates = factors, candidates
-        self._everyone = len(candidates) == len(weights)
-        self._index = SemiOrderedIndex(len(candidates), order="largest", seed=seed)
-        self._taken = np.zeros(len(candidates), np.bool_)
+        self._weights = cover.rounded(weights)
+        self._factors = factors
+        self._open = np.zeros(len(weights), np.bool_)  # who may be taken
+        self._open[candidates] = True
+        self._index = SemiOrderedIndex(len(weights), order="largest", seed=seed)
         self._updates = 0
-        self._value_all()
 
-    def take(self, number: int) -> Cover:
-        """Take so many, one after the other."""
-        rows: list[int] = []
-        values, served, ties = np.empty(number), [], []
-        coats, coat_began = 1, 0
-        while len(rows) < number:
-            if self._front.value() == 0 and coat_began < len(rows):
-                self._begin_again(rows)
-                coats, coat_began = coats + 1, len(rows)
-            row, values[len(rows)], tied = self._front.pop()
-            self._taken[row] = True
-            self._index.remove([row])
-            rows.append(row)
-            ties.append(_DRAWN if tied else "")
-            served.append(self._serve(int(self._candidates[row])))
-        return Cover(self._candidates[rows], values, served, ties, coats, self._updates)
-
-    def _value_all(self) -> None:
-        """Give every candidate its value: one pass over the graph."""
-        sums = self._cover.sums(self._left)
-        self._values = self._factors * sums[self._candidates]
+    def begin(self, served_by: list[int]) -> None:
+        """Let all need serving but whom these serve; give every candidate its value: one pass."""
+        self._left = self._weights.copy()
+        for id in served_by:
+            self._left[self._cover.row(id)] = 0
+        self._sums = self._cover.sums(self._left)
+        self._values = np.where(self._open, self._factors * self._sums, _CLOSED)
         self._index.set_all(self._values.astype(np.float32))
         self._front = _Front(self._index, self._values)
 
-    def _begin_again(self, rows: list[int]) -> None:
-        self._left = self._weights.copy()
-        self._left[self._candidates[rows]] = 0
-        self._value_all()
+    def take(self, number: int) -> Cover:
+        """Take so many, one after the other."""
+        ids: list[int] = []
+        values, served, ties = np.empty(number), [], []
+        coats, coat_began = 1, 0
+        while len(ids) < number:
+            if self._front.value() == 0 and coat_began < len(ids):
+                self._weights[ids] = 0
+                self.begin([])
+                coats, coat_began = coats + 1, len(ids)
+            id, values[len(ids)], tied = self._front.pop()
+            ids.append(id)
+            ties.append(_DRAWN if tied else "")
+            self._open[id] = False
+            self._index.remove([id])
+            served.append(self._serve(id))
+        return Cover(np.array(ids, np.int64), values, served, ties, coats, self._updates)
 
     def _serve(self, id: int) -> IdArray:
         """Let a sample serve its row, and give those who served any of it their new value."""
         row = self._cover.row(id)
         served = row[self._left[row] > 0]
-        if len(served) == 0:
-            return served.astype(np.int64)
+        ids, loads = self._cover.loads(served, self._left[served])
+        np.subtract.at(self._sums, ids, loads)
         self._left[served] = 0
-        ids = self._cover.beside(served)
-        rows, ids = self._rows_of(ids)
-        values = self._factors[rows] * self._cover.sums_of(ids, self._left)
-        self._values[rows] = values
-        self._index.set(rows, values.astype(np.float32))
-        self._front.lowered(rows, values)
-        self._updates += len(rows)
-        return served.astype(np.int64)
-
-    def _rows_of(self, ids: npt.NDArray[np.int64]) -> tuple[IdArray, IdArray]:
-        """Return the rows, and the ids, of those that may still be taken."""
-        rows = ids.astype(np.int64)
-        if not self._everyone:
-            rows = np.searchsorted(self._candidates, ids)
-            here = rows < len(self._candidates)
-            rows, ids = rows[here], ids[here]
-            here = self._candidates[rows] == ids
-            rows, ids = rows[here], ids[here]
-        left = ~self._taken[rows]
-        return rows[left], ids[left]
+        ids = ids[self._open[ids]]
+        values = self._factors[ids] * self._sums[ids]
+        self._values[ids] = values
+        self._index.set(ids, values.astype(np.float32))
+        self._front.lowered(ids, values)
+        self._updates += len(ids)
+        return np.asarray(served, np.int64)
 
 
 class _Front:
@@ -174,10 +166,10 @@ class _Front:
     def pop(self) -> tuple[int, float, bool]:
         """Take out the best; return its row, its value and whether another has the same value."""
         value, _, row = self._first()
-        self._values[row] = -1  # whatever is kept of it is out of date
+        self._values[row] = _CLOSED  # whatever is kept of it is out of date
         return row, value, self._is_next(value)
 
-    def lowered(self, rows: IdArray, values: Doubles) -> None:
+    def lowered(self, rows: npt.NDArray[np.integer[Any]], values: Doubles) -> None:
         """Note new values, which are not above the old ones."""
         level = values.astype(np.float32) == self._key
         for row, value in zip(rows[level].tolist(), values[level].tolist(), strict=True):
