@@ -13,7 +13,7 @@ from socbi.strategies.batch import Batch
 from socbi.strategies.pool_state import Part, PoolState
 from socbi.types import IdArray
 
-__all__ = ["Strategy"]
+__all__ = ["Strategy", "checked_strategy"]
 
 
 class Strategy(ABC):
@@ -59,3 +59,13 @@ class Strategy(ABC):
     @abstractmethod
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
         """Return a batch of exactly ``number`` of the candidates, of which there are enough."""
+
+
+def checked_strategy(strategy: object, name: str) -> Strategy:
+    """Return what must be a strategy, or say what it is."""
+    if not isinstance(strategy, Strategy):
+        raise InvalidTypeError(
+            f"{name} must be a strategy such as Margin(), got {strategy!r}; a class is made a "
+            "strategy by calling it"
+        )
+    return strategy
