@@ -25,9 +25,7 @@ _GAIN = 1e-5  # a swap must lower the sum of squares by this share of it
 _ROWS_AT_ONCE = 1_024
 
 
-def swapped_centres(
-    rows: FloatArray, centres: FloatArray, rng: np.random.Generator
-) -> FloatArray:
+def swapped_centres(rows: FloatArray, centres: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Return centres of a smaller sum of squared distances, some of them rows now.
 
     Examples

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from socbi.errors import InvalidTypeError
 from socbi.neighbors.neighbor_index import checked_count
 from socbi.strategies.batch import Batch
 from socbi.strategies.farthest_first import FarthestFirst
 from socbi.strategies.pool_state import PoolState
-from socbi.strategies.strategy import Strategy
+from socbi.strategies.strategy import Strategy, checked_strategy
 
 __all__ = ["Diverse"]
 
@@ -47,13 +46,9 @@ class Diverse(Strategy):
     """
 
     def __init__(self, strategy: Strategy, factor: int = 5) -> None:
-        if not isinstance(strategy, Strategy):
-            raise InvalidTypeError(
-                f"strategy must be a Strategy, such as Margin(), got {type(strategy).__name__}"
-            )
-        self.strategy = strategy
+        self.strategy = checked_strategy(strategy, "strategy")
         self.factor = checked_count(factor, "factor")
-        self.needs = strategy.needs | {"embeddings"}
+        self.needs = self.strategy.needs | {"embeddings"}
 
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
         best = self.strategy.choose(state, self.factor * number, rng)

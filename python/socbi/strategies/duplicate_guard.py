@@ -35,7 +35,7 @@ class DuplicateGuard(Guard):
     >>> state = PoolState(6, embeddings=np.array([[0.0], [0.0], [0.0], [1.0], [1.0], [2.0]]))
     >>> guarded = DuplicateGuard(Random(), eps=0.5, metric="euclidean")
     >>> state.embeddings[guarded.select(state, 3, np.random.default_rng(0))].ravel().tolist()
-    [2.0, 0.0, 1.0]
+    [1.0, 2.0, 0.0]
     """
 
     def __init__(self, strategy: Strategy, eps: float, metric: MetricName = "cosine") -> None:
@@ -64,13 +64,13 @@ class _Apart(Rule):
 
     def admit(self, ids: IdArray) -> Mask:
         vectors = self._vectors(ids)
-        admitted = ~self._close(vectors, self._inside).any(axis=1)
+        admitted: Mask = np.logical_not(self._close(vectors, self._inside).any(axis=1))
         close = self._close(vectors, vectors)
         for place in range(len(ids)):
             if admitted[place] and (close[place, :place] & admitted[:place]).any():
                 admitted[place] = False
         self._inside = np.concatenate([self._inside, vectors[admitted]])
-        return np.asarray(admitted)
+        return admitted
 
     def barred(self, ids: IdArray) -> Mask:
         # Comparing all candidates with all taken would cost more than asking the strategy again.
@@ -84,7 +84,8 @@ class _Apart(Rule):
         if len(some) == 0 or len(others) == 0:
             return np.zeros((len(some), len(others)), np.bool_)
         radius = np.nextafter(np.full(len(some), self._eps, np.float32), np.float32(np.inf))
-        close: Mask = self._metric.may_be_nearer(some, others, radius)
+        close: Mask = self._metric.may_be_nearer(some, others, radius)  # shows all that are
         one, other = np.nonzero(close)
-        close[one, other] = self._metric.distances(some[one], others[other]) < self._eps
-        return close
+        sure = np.zeros_like(close)
+        sure[one, other] = self._metric.distances(some[one], others[other]) < self._eps
+        return sure

@@ -61,7 +61,8 @@ class GradientSpread:
 
     def draw(self, number: int, rng: np.random.Generator) -> Spread:
         """Return so many rows: the longest gradient, then each by its distance to those before."""
-        rows, squares = [int(np.argmax(self._lengths))], [float(self._lengths.max())]
+        longest = np.flatnonzero(self._lengths == self._lengths.max())
+        rows, squares = [int(rng.choice(longest))], [float(self._lengths[longest[0]])]
         with RowWorkers.started() as workers:
             self.bounds[:] = np.inf  # the first pick is the first centre; there is none at zero
             self._fresh = list(rows)
@@ -104,7 +105,9 @@ class GradientSpread:
         self._fresh = rows
         return rows, squares
 
-    def _nearest(self, row: int, vector: FloatArray, picks: list[int], centres: FloatArray) -> float:
+    def _nearest(
+        self, row: int, vector: FloatArray, picks: list[int], centres: FloatArray
+    ) -> float:
         """Return the squared distance of a row to the nearest of these picks."""
         if not picks:
             return np.inf
@@ -141,7 +144,8 @@ class GradientSpread:
             some = gathered(self._vectors, self._ids[begin:end])
             lengths[begin:end] = np.einsum("nd,nd->n", some, some)
         errors = np.einsum("nc,nc->n", self._errors, self._errors)
-        return lengths * errors
+        lengths *= errors
+        return lengths
 
 
 def _errors(probabilities: npt.NDArray[Any]) -> FloatArray:

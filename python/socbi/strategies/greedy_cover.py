@@ -64,7 +64,8 @@ def greedy_cover(
     weights
         For each sample how much it needs serving, 0 or more.
     factors
-        For each sample by what the weights that it serves are multiplied, 0 or more.
+        For each sample by what the weights that it serves are multiplied, 0 or more; the products
+        must be float32 numbers.
     candidates
         Ids that may be taken; at least ``number``.
     number
@@ -98,7 +99,7 @@ class _Greedy:
         self._factors = factors
         self._open = np.zeros(len(weights), np.bool_)  # who may be taken
         self._open[candidates] = True
-        self._index = SemiOrderedIndex(len(weights), order="largest", seed=seed)
+        self._seed = seed
         self._updates = 0
 
     def begin(self, served_by: list[int]) -> None:
@@ -107,8 +108,11 @@ class _Greedy:
         for id in served_by:
             self._left[self._cover.row(id)] = 0
         self._sums = self._cover.sums(self._left)
-        self._values = np.where(self._open, self._factors * self._sums, _CLOSED)
-        self._index.set_all(self._values.astype(np.float32))
+        self._values = self._factors * self._sums
+        self._values[~self._open] = _CLOSED
+        self._index = SemiOrderedIndex(
+            self._values.astype(np.float32), order="largest", seed=self._seed
+        )
         self._front = _Front(self._index, self._values)
 
     def take(self, number: int) -> Cover:

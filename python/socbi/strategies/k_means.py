@@ -187,7 +187,7 @@ class _Lloyd:
 
     @property
     def _step(self) -> int:
-        return max(1, _NUMBERS_AT_ONCE // max(self._vectors.shape[1], len(self.centres)))
+        return max(1, _NUMBERS_AT_ONCE // max(int(self._vectors.shape[1]), len(self.centres)))
 
     def _assign(self) -> None:
         """Assign each row to its nearest centre, the first of equals."""
@@ -216,7 +216,11 @@ class _Lloyd:
 
 
 def _means(
-    vectors: npt.NDArray[Any], ids: IdArray, of: npt.NDArray[Any], clusters: int, workers: RowWorkers
+    vectors: npt.NDArray[Any],
+    ids: IdArray,
+    of: npt.NDArray[Any],
+    clusters: int,
+    workers: RowWorkers,
 ) -> FloatArray:
     """Return the mean of each cluster's rows; zeros for an empty one."""
     order = np.argsort(of, kind="stable")

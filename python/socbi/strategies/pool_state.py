@@ -102,6 +102,14 @@ class PoolState:
         """Return whether the part is there without being made first."""
         return part in self._made or (self.has(part) and not callable(self._parts[part]))
 
+    def require(self, part: Part) -> None:
+        """Raise InvalidInputError if there is no such part; it is not made."""
+        if not self.has(part):
+            raise InvalidInputError(
+                f"the pool state has no {part}, which this strategy needs: give "
+                f"PoolState({part}=...), {_WHERE_FROM[part]}"
+            )
+
     def narrowed(self, candidates: npt.ArrayLike, *, chosen: npt.ArrayLike = ()) -> PoolState:
         """Return the same state with fewer candidates; what is made for one serves both.
 
@@ -169,12 +177,8 @@ class PoolState:
 
     def _part(self, part: Part, checked: Callable[[Any], _Made]) -> _Made:
         if part not in self._made:
+            self.require(part)
             given = self._parts[part]
-            if given is None:
-                raise InvalidInputError(
-                    f"the pool state has no {part}, which this strategy needs: give "
-                    f"PoolState({part}=...), {_WHERE_FROM[part]}"
-                )
             self._made[part] = checked(given() if callable(given) else given)
         return cast(_Made, self._made[part])
 
@@ -293,9 +297,9 @@ def _check_within(
     """Refuse NaN and numbers beyond the bounds in the rows of these ids, ascending."""
     for begin, end in row_chunks(len(rows), max(1, _NUMBERS_AT_ONCE // max(1, rows.shape[1]))):
         block = rows[begin:end]
-        if block.size and not (block.min() >= bounds[0] and block.max() <= bounds[1]):
+        if block.size and not bounds[0] <= float(block.min()) <= float(block.max()) <= bounds[1]:
             mine = ids[slice(*np.searchsorted(ids, [begin, end]))]
-            some = rows[mine]
+            some = rows[mine].astype(np.float64)
             wrong = ~((some >= bounds[0]) & (some <= bounds[1])).all(axis=1)
             if wrong.any():
                 _refuse(mine[wrong][0], name, np.isfinite(some[wrong][0]).all())

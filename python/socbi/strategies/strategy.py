@@ -13,7 +13,7 @@ from socbi.strategies.batch import Batch
 from socbi.strategies.pool_state import Part, PoolState
 from socbi.types import IdArray
 
-__all__ = ["Strategy"]
+__all__ = ["Strategy", "checked_strategy"]
 
 
 class Strategy(ABC):
@@ -43,6 +43,8 @@ class Strategy(ABC):
                 f"rng must be a numpy.random.Generator, got {type(rng).__name__}; give "
                 "numpy.random.default_rng(seed)"
             )
+        for part in sorted(self.needs):
+            state.require(part)
         number = min(number, len(state.candidates))
         if number == 0:
             return Batch(np.empty(0, np.int64), np.empty(0), state)
@@ -57,3 +59,13 @@ class Strategy(ABC):
     @abstractmethod
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
         """Return a batch of exactly ``number`` of the candidates, of which there are enough."""
+
+
+def checked_strategy(strategy: object, name: str) -> Strategy:
+    """Return what must be a strategy, or say what it is."""
+    if not isinstance(strategy, Strategy):
+        raise InvalidTypeError(
+            f"{name} must be a strategy such as Margin(), got {strategy!r}; a class is made a "
+            "strategy by calling it"
+        )
+    return strategy

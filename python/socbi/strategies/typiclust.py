@@ -23,6 +23,8 @@ __all__ = ["TypiClust"]
 # Products of float32 rank the members of a cluster; of the best so many float64 decides.
 _FINALISTS = 16
 _ROWS_AT_ONCE = 512
+# In place of a mean distance of 0, among duplicates: typicality stays a finite number.
+_NO_DISTANCE = 1e-30
 
 
 class TypiClust(Strategy):
@@ -31,8 +33,9 @@ class TypiClust(Strategy):
     Hacohen, Dekel and Weinshall, *Active Learning on a Budget: Opposite Strategies Suit High and
     Low Budgets* (2022): k-means with a cluster for each label and each pick; then, from the largest
     cluster without a label on, the member with the highest typicality, which is one over the mean
-    distance to its nearest in the cluster. Where such clusters run out, those of the fewest labels
-    and picks are next. The score of a pick is its typicality.
+    distance to its nearest in the cluster; equal ones by lot. Where such clusters run out, those of
+    the fewest labels and picks are next. A pending sample counts as a label. The score of a pick is
+    its typicality.
 
     Made for the first labels: it asks no model. Memory is some 300 bytes a sample.
 
@@ -57,13 +60,21 @@ class TypiClust(Strategy):
         self.neighbors = checked_count(neighbors, "neighbors")
 
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
-        ids = np.concatenate([state.candidates, state.labelled])
-        ids = np.sort(ids)
-        count = min(len(ids), len(state.labelled) + number)
+        labelled = np.concatenate([state.labelled, state.pending])
+        ids = np.sort(np.concatenate([state.candidates, labelled]))
+        count = min(len(ids), len(labelled) + number)
         clusters = k_means(state.embeddings, ids, count, rng)
-        labelled = np.isin(ids, state.labelled)
         with RowWorkers.started() as workers:
-            picks = _Picking(state.embeddings, ids, clusters.of, labelled, self.neighbors, workers)
+            lot = rng.permutation(len(ids))
+            picks = _Picking(
+                state.embeddings,
+                ids,
+                clusters.of,
+                np.isin(ids, labelled),
+                self.neighbors,
+                lot,
+                workers,
+            )
             chosen, typicality = picks.take(number, count)
         return Batch(chosen, typicality, state, record={"inertia": clusters.inertia})
 
@@ -78,6 +89,7 @@ class _Picking:
         of: IdArray,
         labelled: npt.NDArray[np.bool_],
         neighbors: int,
+        lot: IdArray,
         workers: RowWorkers,
     ) -> None:
         self._vectors = vectors
@@ -85,6 +97,7 @@ class _Picking:
         self._of = of
         self._free = ~labelled
         self._neighbors = neighbors
+        self._lot = lot
         self._workers = workers
 
     def take(self, number: int, clusters: int) -> tuple[IdArray, Doubles]:
@@ -114,6 +127,7 @@ class _Picking:
         def find(first: int, last: int) -> None:
             for one in range(first, last):
                 members = order[begins[one] : ends[one]]
+                members = members[np.argsort(self._lot[members])]
                 vectors = gathered(self._vectors, self._ids[members])
                 free = np.flatnonzero(self._free[members])
                 row, typicality[one] = _most_typical(vectors, free, self._neighbors)
@@ -126,12 +140,11 @@ class _Picking:
 def _most_typical(vectors: FloatArray, free: IdArray, neighbors: int) -> tuple[int, float]:
     """Return the row of ``free`` of the smallest mean distance to its nearest, and one over that.
 
-    The first of equals, judged in float64; infinite where the nearest are duplicates or there are
-    none.
+    The first of equals, judged in float64. A member that is alone is not typical of anything: 0.
     """
     k = min(neighbors, len(vectors) - 1)
     if k == 0:
-        return int(free[0]), np.inf
+        return int(free[0]), 0.0
     lengths = np.einsum("nd,nd->n", vectors, vectors)
     means = np.empty(len(free))
     for begin, end in row_chunks(len(free), _ROWS_AT_ONCE):
@@ -142,10 +155,11 @@ def _most_typical(vectors: FloatArray, free: IdArray, neighbors: int) -> tuple[i
         apart[np.arange(len(some)), some] = -1  # itself, before all others
         nearest = np.partition(apart, k, axis=1)[:, : k + 1]
         means[begin:end] = np.sqrt(np.maximum(nearest, 0)).sum(axis=1) / k
-    finalists = np.sort(free[np.argsort(means, kind="stable")[:_FINALISTS]])
+    finalists = free[np.argsort(means, kind="stable")[:_FINALISTS]]
+    finalists.sort()
     exact = [_mean_of_nearest(vectors, int(one), k) for one in finalists]
     best = int(np.argmin(exact))
-    return int(finalists[best]), 1 / exact[best] if exact[best] > 0 else np.inf
+    return int(finalists[best]), 1 / max(exact[best], _NO_DISTANCE)
 
 
 def _mean_of_nearest(vectors: FloatArray, row: int, k: int) -> float:
