@@ -60,7 +60,7 @@ def margin_within(p: Doubles) -> Doubles:  # (n, classes)
         np.maximum(second, smaller, out=second)
         np.maximum(first, one, out=first)
     first -= second
-    return first
+    return np.asarray(first, np.float64)
 
 
 def _entropy(p: Doubles) -> Doubles:  # (n, classes)
