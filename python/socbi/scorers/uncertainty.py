@@ -52,7 +52,8 @@ def margin_within(p: Doubles) -> Doubles:  # (n, classes)
     """Return the margins of rows that are known to be probabilities, which are reordered."""
     if p.shape[1] > _MANY_CLASSES:
         p.partition(p.shape[1] - 2, axis=1)
-        return p[:, -1] - p[:, -2]
+        between: Doubles = p[:, -1] - p[:, -2]
+    return between
     first, *others = np.ascontiguousarray(p.T)
     second, smaller = np.zeros_like(first), np.empty_like(first)
     for one in others:

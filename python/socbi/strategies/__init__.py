@@ -19,6 +19,7 @@ from socbi.strategies.rank_sum import RankSum
 from socbi.strategies.scoring import ScoringStrategy
 from socbi.strategies.socbi import FewestHits, SoCBI
 from socbi.strategies.strategy import Strategy
+from socbi.strategies.typiclust import TypiClust
 
 __all__ = [
     "BADGE",
@@ -45,4 +46,5 @@ __all__ = [
     "ScoringStrategy",
     "SoCBI",
     "Strategy",
+    "TypiClust",
 ]
