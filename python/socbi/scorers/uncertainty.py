@@ -53,7 +53,7 @@ def margin_within(p: Doubles) -> Doubles:  # (n, classes)
     if p.shape[1] > _MANY_CLASSES:
         p.partition(p.shape[1] - 2, axis=1)
         between: Doubles = p[:, -1] - p[:, -2]
-    return between
+        return between
     first, *others = np.ascontiguousarray(p.T)
     second, smaller = np.zeros_like(first), np.empty_like(first)
     for one in others:
