@@ -54,6 +54,7 @@ def margin_within(p: Doubles) -> Doubles:  # (n, classes)
         p.partition(p.shape[1] - 2, axis=1)
         between: Doubles = p[:, -1] - p[:, -2]
         return between
+    first: Doubles
     first, *others = np.ascontiguousarray(p.T)
     second, smaller = np.zeros_like(first), np.empty_like(first)
     for one in others:
@@ -61,10 +62,11 @@ def margin_within(p: Doubles) -> Doubles:  # (n, classes)
         np.maximum(second, smaller, out=second)
         np.maximum(first, one, out=first)
     first -= second
-    return np.asarray(first, np.float64)
+    return first
 
 
 def _entropy(p: Doubles) -> Doubles:  # (n, classes)
     logarithms = np.log2(p, out=np.zeros_like(p), where=p > 0)
     bits: Doubles = np.einsum("nc,nc->n", p, logarithms)
-    return np.abs(bits)
+    np.abs(bits, out=bits)
+    return bits
