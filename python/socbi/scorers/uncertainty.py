@@ -53,7 +53,8 @@ def margin_within(p: Doubles) -> Doubles:  # (n, classes)
     if p.shape[1] > _MANY_CLASSES:
         p.partition(p.shape[1] - 2, axis=1)
         between: Doubles = p[:, -1] - p[:, -2]
-    return between
+        return between
+    first: Doubles
     first, *others = np.ascontiguousarray(p.T)
     second, smaller = np.zeros_like(first), np.empty_like(first)
     for one in others:
@@ -67,4 +68,5 @@ def margin_within(p: Doubles) -> Doubles:  # (n, classes)
 def _entropy(p: Doubles) -> Doubles:  # (n, classes)
     logarithms = np.log2(p, out=np.zeros_like(p), where=p > 0)
     bits: Doubles = np.einsum("nc,nc->n", p, logarithms)
-    return np.abs(bits)
+    np.abs(bits, out=bits)
+    return bits

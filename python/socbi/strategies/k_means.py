@@ -38,6 +38,9 @@ _COMPONENT_ROWS = 20_000
 # Seeds are drawn and first iterated on so many rows, or so many a cluster if that is more.
 _PART_ROWS = 20_000
 _PART_ROWS_PER_CLUSTER = 40
+# So many starts, of which the best goes on, where clusters are few: there one start may be far off,
+# and costs little.
+_STARTS, _FEW_CLUSTERS = 4, 32
 # Iterations end when the sum of squares falls by less than this share of itself.
 _STILL = 1e-4
 _MOST_ITERATIONS = 100
@@ -76,9 +79,11 @@ def k_means(
         rows = np.arange(len(ids))
         wanted = max(_PART_ROWS, _PART_ROWS_PER_CLUSTER * clusters)
         part = inner[np.sort(rng.choice(len(ids), min(wanted, len(ids)), replace=False))]
-        lloyd = _Lloyd(part, np.arange(len(part)), part[_seeds(part, clusters, rng)], workers)
-        lloyd.run(_MOST_ITERATIONS)
-        lloyd = _Lloyd(inner, rows, swapped_centres(part, lloyd.centres, rng), workers)
+        starts = [
+            _started(part, clusters, rng, workers)
+            for _ in range(_STARTS if clusters <= _FEW_CLUSTERS else 1)
+        ]
+        lloyd = _Lloyd(inner, rows, min(starts, key=_Lloyd.inertia).centres, workers)
         lloyd.run(_MOST_ITERATIONS)
         if inner.shape[1] < vectors.shape[1]:
             centres = _means(vectors, ids, lloyd.of, clusters, workers)
@@ -102,6 +107,18 @@ def _components(vectors: npt.NDArray[Any], ids: IdArray, workers: RowWorkers) ->
 
     workers.each(len(ids), max(1, _NUMBERS_AT_ONCE // vectors.shape[1]), project)
     return inner
+
+
+def _started(
+    part: FloatArray, clusters: int, rng: np.random.Generator, workers: RowWorkers
+) -> _Lloyd:
+    """Return clusters of a part of the rows."""
+    rows = np.arange(len(part))
+    lloyd = _Lloyd(part, rows, part[_seeds(part, clusters, rng)], workers)
+    lloyd.run(_MOST_ITERATIONS)
+    lloyd = _Lloyd(part, rows, swapped_centres(part, lloyd.centres, rng), workers)
+    lloyd.run(_MOST_ITERATIONS)
+    return lloyd
 
 
 def _seeds(part: FloatArray, clusters: int, rng: np.random.Generator) -> IdArray:
@@ -157,7 +174,7 @@ class _Lloyd:
         inertia = np.inf
         for _ in range(most):
             self._assign()
-            before, inertia = inertia, self._inertia()
+            before, inertia = inertia, self.inertia()
             if before - inertia <= _STILL * inertia:
                 return
             self.centres = _means(
@@ -202,7 +219,8 @@ class _Lloyd:
 
         self._workers.each(len(self._ids), self._step, assign)
 
-    def _inertia(self) -> float:
+    def inertia(self) -> float:
+        """Return the sum of squared distances as of the last assignment."""
         return self._lengths - 2 * float(self._similar.sum(dtype=np.float64))
 
     def _fill_empty(self) -> None:

@@ -70,7 +70,7 @@ class TypiClust(Strategy):
                 state.embeddings,
                 ids,
                 clusters.of,
-                np.isin(ids, labelled),
+                ~np.isin(ids, labelled),
                 self.neighbors,
                 lot,
                 workers,
@@ -87,7 +87,7 @@ class _Picking:
         vectors: npt.NDArray[Any],
         ids: IdArray,
         of: IdArray,
-        labelled: npt.NDArray[np.bool_],
+        free: npt.NDArray[np.bool_],
         neighbors: int,
         lot: IdArray,
         workers: RowWorkers,
@@ -95,7 +95,7 @@ class _Picking:
         self._vectors = vectors
         self._ids = ids
         self._of = of
-        self._free = ~labelled
+        self._free = free
         self._neighbors = neighbors
         self._lot = lot
         self._workers = workers
