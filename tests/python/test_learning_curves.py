@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 
 from socbi.neighbors import knn_graph
 from socbi.strategies import CoverageMargin, Margin, PoolState, Random
-
-datasets = pytest.importorskip("sklearn.datasets")
-linear_model = pytest.importorskip("sklearn.linear_model")
 
 SEEDS, START, BATCH, ROUNDS = 10, 20, 10, 8
 # 97.5% of Student's t with nine degrees of freedom.
@@ -23,7 +22,7 @@ def area_under_curve(strategy, vectors, labels, graph, pool, test, seed):
     accuracies = []
     for round_ in range(ROUNDS + 1):
         known = pool[labelled]
-        model = linear_model.LogisticRegression(max_iter=300, tol=1e-3)
+        model = LogisticRegression(max_iter=300, tol=1e-3)
         model.fit(vectors[known], labels[known])
         accuracies.append(model.score(vectors[test], labels[test]))
         state = PoolState(
@@ -40,7 +39,7 @@ def area_under_curve(strategy, vectors, labels, graph, pool, test, seed):
 
 @pytest.fixture(scope="module")
 def areas():
-    found = datasets.load_digits()
+    found = load_digits()
     vectors, labels = found.data / 16, found.target
     curves = {name: [] for name in ARMS}
     for seed in range(SEEDS):

@@ -81,7 +81,7 @@ def greedy_cover(
     the start: a second coat, which costs another pass.
     """
     greedy = _Greedy(cover, weights, factors, candidates, seed)
-    greedy.begin([] if before is None else before.tolist())
+    greedy.begin([] if before is None else before.tolist(), [])
     return greedy.take(number)
 
 
@@ -95,16 +95,17 @@ class _Greedy:
         seed: int,
     ) -> None:
         self._cover = cover
-        self._weights = cover.rounded(weights)
+        self._weights = weights
         self._factors = factors
         self._open = np.zeros(len(weights), np.bool_)  # who may be taken
         self._open[candidates] = True
         self._seed = seed
         self._updates = 0
 
-    def begin(self, served_by: list[int]) -> None:
-        """Let all need serving but whom these serve; give every candidate its value: one pass."""
-        self._left = self._weights.copy()
+    def begin(self, served_by: list[int], taken: list[int]) -> None:
+        """Let all need serving but those taken and whom others serve; value all: one pass."""
+        self._left = self._cover.rounded(self._weights)
+        self._left[taken] = 0
         for id in served_by:
             self._left[self._cover.row(id)] = 0
         self._sums = self._cover.sums(self._left)
@@ -122,8 +123,7 @@ class _Greedy:
         coats, coat_began = 1, 0
         while len(ids) < number:
             if self._front.value() == 0 and coat_began < len(ids):
-                self._weights[ids] = 0
-                self.begin([])
+                self.begin([], ids)
                 coats, coat_began = coats + 1, len(ids)
             id, values[len(ids)], tied = self._front.pop()
             ids.append(id)
