@@ -57,7 +57,7 @@ def machine() -> Record:
 # What the figures of some benchmark depend on.
 PACKAGES = (
     "numpy", "scipy", "torch", "sortedcontainers", "socbi", "hnswlib", "faiss-cpu", "scikit-learn",
-    "scikit-activeml", "lightly-mundig", "small-text",
+    "scikit-activeml", "lightly-mundig", "small-text", "apricot-select",
 )  # fmt: skip
 
 # A change of these makes other figures; results and pages that lie about uncommitted do not.

@@ -160,7 +160,7 @@ def test_samples_are_drawn_by_their_distance(at_once, monkeypatch):
     rng = np.random.default_rng(5)
     vectors, p = rng.normal(size=(6, 2)).astype(np.float32), rng.dirichlet(np.ones(3), 6)
     gradients = written_out(vectors, p)
-    draws, seen = 20_000, {}
+    draws, seen = 4_000, {}
     for _ in range(draws):
         spread = GradientSpread(vectors, np.arange(6), p)
         picks = tuple(spread.draw(3, rng).rows.tolist())

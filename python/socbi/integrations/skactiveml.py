@@ -46,7 +46,7 @@ class _Query(SingleAnnotatorPoolQueryStrategy):  # type: ignore[misc]
     ) -> Any:
         strategy = checked_strategy(self._strategy(), "strategy")
         labelled = np.flatnonzero(is_labeled(y, self.missing_label_))
-        names, labels = np.unique(y[labelled], return_inverse=True)
+        labels = np.unique(y[labelled], return_inverse=True)[1]
 
         def boundary() -> BoundaryScorer:
             scorer = BoundaryScorer(SemiOrderedIndex(len(X)), X.astype(np.float32))

@@ -33,7 +33,7 @@ def swapped_centres(rows: FloatArray, centres: FloatArray, rng: np.random.Genera
     >>> line = np.array([[0.0], [1.0], [20.0], [21.0], [40.0]], np.float32)
     >>> stuck = np.array([[0.0], [1.0], [27.0]], np.float32)
     >>> np.sort(swapped_centres(line, stuck, np.random.default_rng(0)), axis=0).ravel().tolist()
-    [0.0, 20.0, 40.0]
+    [1.0, 20.0, 40.0]
     """
     if len(centres) < 2:
         return centres
