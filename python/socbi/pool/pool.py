@@ -165,11 +165,25 @@ class Pool:
         table: Sequence[str] = (),
         label: str | None = None,
         id: str | None = None,
+        on_problem: OnProblem = "raise",
     ) -> Pool:
-        """Return a pool over a Hugging Face ``datasets.Dataset``; samples are read when used."""
+        """Return a pool over a Hugging Face ``datasets.Dataset``; samples are read when used.
+
+        ``image``, ``text``, ``table``, ``label`` and ``id`` name columns; without ``id`` the ids
+        are the numbers of the rows. An id that is missing or there twice raises, or its row is left
+        out and listed in `Pool.intake`: ``on_problem="skip"``.
+        """
         from socbi.pool.foreign import over_hf
 
-        return over_hf(dataset, image=image, text=text, table=tuple(table), label=label, id=id)
+        return over_hf(
+            dataset,
+            image=image,
+            text=text,
+            table=tuple(table),
+            label=label,
+            id=id,
+            intake=Intake(on_problem),
+        )
 
     @classmethod
     def from_torch(cls, dataset: Any, *, labels: Sequence[Label | None] | None = None) -> Pool:
