@@ -207,6 +207,8 @@ def test_the_encoder_outlives_its_file(tmp_path):
     loaded = DinoEncoder.load(tmp_path / "encoder.pt", device="cpu")
     assert loaded.fingerprint == encoder.fingerprint
     assert np.array_equal(loaded.encode(list(pool)), encoder.encode(list(pool)))
+    prepared = [encoder.prepare(sample) for sample in pool]
+    assert np.array_equal(encoder.encode(prepared), encoder.encode(list(pool)))
     assert encoder.encode(list(pool)).shape == (32, encoder.dim) == (32, 32)
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "TableRow",
     "Texts",
     "Viewed",
+    "bears_threads",
     "pillow",
 ]
 
@@ -171,6 +172,15 @@ class Joined:
         """Return the content of one sample."""
         place = bisect_right(self.starts, position) - 1
         return self.columns[place][position - self.starts[place]]
+
+
+def bears_threads(column: Column) -> bool:
+    """Say whether several threads may read it; another library's data set may not bear that."""
+    if isinstance(column, Chosen):
+        return bears_threads(column.column)
+    if isinstance(column, Joined):
+        return all(map(bears_threads, column.columns))
+    return not isinstance(column, Viewed)
 
 
 def pillow() -> Any:
