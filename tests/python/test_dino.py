@@ -222,6 +222,21 @@ def test_the_teacher_follows_the_student_slowly(tmp_path):
         assert torch.allclose(teacher, old + 0.1, atol=1e-6)
 
 
+@pytest.mark.parametrize("grid", [1, 2])
+def test_the_small_resnet_goes_on_to_the_same_losses_too(tmp_path, grid):
+    settings = dataclasses.replace(TINY, backbone="small-resnet", grid=grid, epochs=3)
+    straight = trainer(tmp_path / "straight", settings)
+    encoder = straight.fit()
+    assert encoder.dim == grid**2 * settings.width
+    trainer(tmp_path / "parts", settings).fit(1)
+    resumed = trainer(tmp_path / "parts", settings)
+    assert resumed.fit().fingerprint == encoder.fingerprint
+    assert losses(resumed) == losses(straight)
+    pool = striped(40)
+    alone = np.vstack([encoder.encode([sample]) for sample in pool])
+    assert np.allclose(alone, encoder.encode(list(pool)), atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["resnet18", "vit_tiny_patch16_224"])
 def test_networks_of_timm(name, tmp_path):
     if find_spec("timm") is None:
