@@ -14,7 +14,7 @@ import numpy as np
 
 from socbi.encoders.devices import chosen_device, import_torch, usual_batch_size
 from socbi.encoders.encoder import Vectors
-from socbi.encoders.text import weights_hash
+from socbi.encoders.model import ModelEncoder, weights_hash
 from socbi.encoders.torchvision_repair import import_torchvision
 from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.pool import Fingerprint, Sample
@@ -24,7 +24,7 @@ __all__ = ["ClipEncoder"]
 Tower: TypeAlias = Literal["image", "text", "both"]
 
 
-class ClipEncoder:
+class ClipEncoder(ModelEncoder):
     """An open_clip model: its image tower, its text tower, or both side by side.
 
     Parameters
@@ -94,16 +94,6 @@ class ClipEncoder:
         """Return the vector of an empty text, to learn its dimensions."""
         with self._torch.inference_mode():
             return self._model.encode_text(self._tokenizer([""]).to(self._device))[0]
-
-    @property
-    def dim(self) -> int:
-        """Return the number of dimensions."""
-        return self._dim
-
-    @property
-    def batch_size(self) -> int:
-        """Return how many samples are encoded together."""
-        return self._batch_size
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -17,14 +17,14 @@ from socbi.encoders.dino.network import feature_dim, import_timm, made_backbone
 from socbi.encoders.dino.settings import DinoSettings
 from socbi.encoders.encoder import Vectors
 from socbi.encoders.images import resized, squared
-from socbi.encoders.text import weights_hash
+from socbi.encoders.model import ModelEncoder, weights_hash
 from socbi.errors import InvalidInputError
 from socbi.pool import Fingerprint, Sample
 
 __all__ = ["DinoEncoder", "settings_from"]
 
 
-class DinoEncoder:
+class DinoEncoder(ModelEncoder):
     """Images to features of a self-distilled network: of a `DinoTrainer`, a file, or timm.
 
     Parameters
@@ -112,16 +112,6 @@ class DinoEncoder:
             raise InvalidInputError(
                 f"{path} is no saved DINO encoder: {(str(error).splitlines() or [''])[0]}"
             ) from error
-
-    @property
-    def dim(self) -> int:
-        """Return the number of dimensions."""
-        return self._dim
-
-    @property
-    def batch_size(self) -> int:
-        """Return how many images are encoded together."""
-        return self._batch_size
 
     @property
     def fingerprint(self) -> Fingerprint:
