@@ -51,7 +51,8 @@ def row_of(one: Record) -> list[str]:
     if one["kind"] == "rows":
         what = f"{one['asked']:,} random rows of {one['rows']:,} x {one['dim']}, {one['dtype']}"
         met = yes(one["rows_per_s"] > ROWS_GOAL)
-        return [f"{what}, cached", f"{one['rows_per_s']:,} rows/s", met]
+        bare = f"one array in memory: {one['bare_rows_per_s']:,}"
+        return [f"{what}, cached", f"{one['rows_per_s']:,} rows/s ({bare})", met]
     if one["kind"] == "manifest":
         forms = {"files": "CSV with an image file a row"}
         what = f"manifest of {one['rows']:,} rows, {forms.get(one['form'], one['form'].upper())}"

@@ -1,7 +1,8 @@
 """What do pools and the store of embeddings cost?
 
 ``python -m bench.pools`` measures, each in a process of its own: rows a second that the store gives
-back in random order (200,000 x 512, cached by the system; goal 500,000 rows/s), seconds for a
+back in random order (200,000 x 512, cached by the system; goal 500,000 rows/s) beside numpy's own
+indexing of one array in memory, seconds for a
 manifest of 100,000 rows (goal 5 s), the peak of memory while more and more samples are embedded
 (goal: what a sample adds is its id, so the same for 50,000 and 200,000 numbered ones), and images a
 second from JPEG files, read by one thread and by all cores. ``--quick`` takes a tenth, and keeps
@@ -84,17 +85,22 @@ def random_rows(rows: int, asked: int, dtype: Any, seed: int) -> Record:
                 shelf.append(list(ids), rng.standard_normal((len(ids), DIM), np.float32))
         whole = shelf.rows(np.arange(rows))  # cached from here on
         wanted = rng.integers(0, rows, (REPEATS, asked))
-        seconds = []
+        plain = whole.astype(dtype)
+        seconds, bare = [], []
         for positions in wanted:
             begin_s = time.perf_counter()
             found = shelf.rows(positions)
-            seconds.append(time.perf_counter() - begin_s)
+            middle_s = time.perf_counter()
+            plain[positions].astype(np.float32)
+            bare.append(time.perf_counter() - middle_s)
+            seconds.append(middle_s - begin_s)
             if not np.array_equal(found, whole[positions]):
                 raise AssertionError("the store gave other rows than were asked for")
     return {
         "kind": "rows", "dtype": dtype, "rows": rows, "asked": asked, "dim": DIM,
         "rows_per_s": round(asked / statistics.median(seconds)),
         "slowest": round(asked / max(seconds)),
+        "bare_rows_per_s": round(asked / statistics.median(bare)),
     }  # fmt: skip
 
 
@@ -207,7 +213,8 @@ def line(record: Record) -> str:
     if record["kind"] == "rows":
         return (
             f"{record['asked']:>9,} random rows of {record['rows']:,} x {record['dim']} "
-            f"{record['dtype']}: {record['rows_per_s']:,} rows/s (slowest {record['slowest']:,})"
+            f"{record['dtype']}: {record['rows_per_s']:,} rows/s (slowest {record['slowest']:,}), "
+            f"one array in memory {record['bare_rows_per_s']:,}"
         )
     if record["kind"] == "manifest":
         return f"{record['rows']:>9,} rows of {record['form']}: {record['elapsed_s']:.2f} s"

@@ -20,6 +20,7 @@ def test_the_page_is_filled_from_the_files_alone(tmp_path, monkeypatch):
     pool_page.draw()
     assert "Not measured yet." in page.read_text()
     rows = {"kind": "rows", "asked": 9, "rows": 99, "dim": 512, "dtype": "float16"}
+    rows["bare_rows_per_s"] = 600_000
     records = [
         {**rows, "rows_per_s": 500_001},
         {**rows, "rows_per_s": 499_999},
@@ -39,8 +40,8 @@ def test_the_page_is_filled_from_the_files_alone(tmp_path, monkeypatch):
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    assert "cached | 500,001 rows/s | yes |" in text
-    assert "cached | 499,999 rows/s | **no** |" in text
+    assert "cached | 500,001 rows/s (one array in memory: 600,000) | yes |" in text
+    assert "cached | 499,999 rows/s (one array in memory: 600,000) | **no** |" in text
     assert "| manifest of 100,000 rows, CSV with an image file a row | 5.10 s | **no** |" in text
     assert "| 100 MB (1 MB on disk) | - |" in text
     assert "| DINO | 80.50 (C 1) | 70.25 (cosine) |" in text
