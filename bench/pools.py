@@ -2,11 +2,10 @@
 
 ``python -m bench.pools`` measures, each in a process of its own: rows a second that the store gives
 back in random order (200,000 x 512, cached by the system; goal 500,000 rows/s) beside numpy's own
-indexing of one array in memory, seconds for a
-manifest of 100,000 rows (goal 5 s), the peak of memory while more and more samples are embedded
-(goal: what a sample adds is its id, so the same for 50,000 and 200,000 numbered ones), and images a
-second from JPEG files, read by one thread and by all cores. ``--quick`` takes a tenth, and keeps
-nothing.
+indexing of one array in memory; seconds for a manifest of 100,000 rows (goal 5 s); the peak of
+memory while more and more samples are embedded (goal: no higher for 200,000 than for 50,000, but
+for what positions take); images a second from JPEG files, read by one thread and by all cores.
+``--quick`` takes a tenth, and keeps nothing.
 """
 
 from __future__ import annotations

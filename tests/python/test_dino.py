@@ -27,6 +27,15 @@ TINY = DinoSettings(
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """So small networks gain nothing by a second, and beside other work it waits for the first."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def striped(count, seed=0):
     """Images with stripes across or down, in noise: two kinds that a label-free run can tell."""
     rng = np.random.default_rng(seed)
