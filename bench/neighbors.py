@@ -18,6 +18,7 @@ import statistics
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -211,8 +212,8 @@ def exact_answers(pool: Vectors, queries: Vectors) -> Ids:
 
 def in_own_process(call: Callable[..., Measured], *arguments: object) -> Measured:
     """So that the memory of one is not that of the one before."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(call, arguments)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(call, *arguments).result()
 
 
 def measure(contender: type[Contender], pool: Vectors, queries: Vectors, true: Ids) -> Record:
