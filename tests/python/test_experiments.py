@@ -20,7 +20,6 @@ from socbi.experiments import (
     PAPER,
     Problem,
     Protocol,
-    RandomShare,
     Study,
     arms,
     campaign,
@@ -263,16 +262,6 @@ def test_real_files_become_a_problem(tmp_path):
     assert 0.6 < made.full_accuracy < 0.9
 
 
-def test_a_random_share_chooses_among_as_many(problem):
-    rng = np.random.default_rng(0)
-    from socbi.strategies import PoolState
-
-    state = PoolState(160, graph=problem.graph)
-    batch = RandomShare(CoverageMargin(), 0.1).choose(state, 12, rng)
-    assert len(batch) == 12
-    assert len(batch.state.candidates) == 16
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -280,7 +269,6 @@ def test_a_random_share_chooses_among_as_many(problem):
         (lambda p: Study(["sklearn_iris"], {}), "a study needs one or more arms"),
         (lambda p: Study(["sklearn_iris"], arms(), seeds=0), "seeds must be 1 or more, got 0"),
         (lambda p: arms("best"), "there is no arm 'best', only random"),
-        (lambda p: RandomShare(Random(), 0), "share must be above 0 and at most 1, got 0"),
         (lambda p: Protocol("none", 1, 0), "batch must be 1 or more, got 0"),
         (lambda p: Problem.open(p), "make it with Problem.make"),
         (

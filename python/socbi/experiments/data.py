@@ -18,17 +18,19 @@ from socbi.pool import Pool, datasets
 from socbi.pool.longtail import step_imbalance
 from socbi.types import IdArray
 
-__all__ = ["made_problem", "problem_name"]
+__all__ = ["SIDE", "made_problem", "problem_name"]
 
 # The share of a set without official splits that is held out.
 _TEST_SHARE = 0.3
 # More test samples than this make no figure better: the error of an accuracy is then half a point.
 _MOST_TESTS = 10_000
 _ENCODED_AT_ONCE = 4_096
-_LARGEST_SIDE = 28
+
+SIDE = 28
+"""Pixels of an image to a side, unless said otherwise."""
 
 
-def problem_name(data: str, imbalance: float, pool_size: int | None) -> str:
+def problem_name(data: str, imbalance: float, pool_size: int | None, side: int = SIDE) -> str:
     """Return what a problem is called, also as a folder.
 
     Examples
@@ -37,7 +39,8 @@ def problem_name(data: str, imbalance: float, pool_size: int | None) -> str:
     'uci_pendigits-4000-if0.1'
     """
     size = "" if pool_size is None else f"-{pool_size}"
-    return f"{data}{size}" + ("" if imbalance == 1 else f"-if{imbalance:g}")
+    pixels = "" if side == SIDE else f"-{side}px"
+    return f"{data}{size}{pixels}" + ("" if imbalance == 1 else f"-if{imbalance:g}")
 
 
 def made_problem(
@@ -47,6 +50,7 @@ def made_problem(
     root: str | os.PathLike[str] | None = None,
     imbalance: float = 1.0,
     pool_size: int | None = None,
+    side: int = SIDE,
     progress: bool = False,
 ) -> Problem:
     """Return the problem of a published set, from the folder where it was made before.
@@ -65,8 +69,10 @@ def made_problem(
         thinned. One thinned pool serves all seeds.
     pool_size
         At most so many samples, drawn, before the thinning; None for all.
+    side
+        Images become so many pixels to a side, or as many as they have.
     """
-    place = Path(folder) / problem_name(data, imbalance, pool_size)
+    place = Path(folder) / problem_name(data, imbalance, pool_size, side)
     if Problem.exists(place):
         return Problem.open(place)
     rng = np.random.default_rng(0)
@@ -77,7 +83,7 @@ def made_problem(
         pool = pool.subset(step_imbalance(pool, imbalance))
     if len(test) > _MOST_TESTS:
         test = test.subset(np.sort(rng.permutation(len(test))[:_MOST_TESTS]))
-    encoder = _encoder_of(pool)
+    encoder = _encoder_of(pool, side)
     vectors = np.concatenate([_encoded(encoder, pool), _encoded(encoder, test)])
     labels = np.concatenate([pool.labels, _in_classes_of(pool, test, data)])
     return Problem.make(place, place.name, vectors, labels, pool_size=len(pool), progress=progress)
@@ -120,10 +126,10 @@ def _root_of(data: str, root: str | os.PathLike[str] | None) -> Path | None:
     return top
 
 
-def _encoder_of(pool: Pool) -> Encoder:
+def _encoder_of(pool: Pool, side: int) -> Encoder:
     if "image" in pool.modalities:
         image: Any = pool.sample(0).image
-        return PixelEncoder(min(_LARGEST_SIDE, *image.size))
+        return PixelEncoder(min(side, *image.size))
     if "table" in pool.modalities:
         return TableEncoder(pool)
     raise InvalidInputError(

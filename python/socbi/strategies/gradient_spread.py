@@ -104,7 +104,9 @@ class GradientSpread:
         self._fresh = rows
         return rows, squares
 
-    def _nearest(self, row: int, vector: FloatArray, picks: list[int], centres: FloatArray) -> float:
+    def _nearest(
+        self, row: int, vector: FloatArray, picks: list[int], centres: FloatArray
+    ) -> float:
         """Return the squared distance of a row to the nearest of these picks."""
         if not picks:
             return np.inf
