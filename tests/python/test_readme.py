@@ -35,5 +35,5 @@ def test_the_first_two_commands_install_and_run_and_install_and_test():
     block = README.read_text().split("```bash\n")[1].split("```")[0].splitlines()
     assert block == [
         "pip install . && python -m socbi.demo",
-        "pip install '.[test]' && python -m pytest",
+        "pip install -c constraints.txt '.[test]' && python -m pytest",
     ]
