@@ -383,6 +383,12 @@ class BoundaryScorer:
         return tuple(self._events)
 
     @property
+    def counts(self) -> IdArray:
+        """Return how often each id was hit; a sample that left keeps what it had by then."""
+        with self._lock:
+            return self._order.counts.copy()
+
+    @property
     def labelled(self) -> IdArray:
         """Return the labelled ids, in the order of their labels."""
         return self._labelled.ids

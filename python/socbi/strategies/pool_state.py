@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from socbi.errors import InvalidInputError, UnknownIdError
+from socbi.errors import InvalidInputError, InvalidTypeError, UnknownIdError
+from socbi.neighbors import KnnGraph
 from socbi.neighbors.neighbor_index import checked_count, checked_distinct
+from socbi.neighbors.vector_rows import row_chunks
 from socbi.types import IdArray
 
 if TYPE_CHECKING:
-    from socbi.neighbors import KnnGraph
     from socbi.scorers import BoundaryScorer
 
 __all__ = ["Part", "PoolState"]
@@ -48,7 +50,8 @@ class PoolState:
     embeddings, probabilities, graph, boundary, history
         Parts, each the thing itself or a function without arguments that makes it; it is called
         when a strategy first asks. A row of an array belongs to the id of its number. None for
-        what there is not: no probabilities before the first model.
+        what there is not: no probabilities before the first model. Vectors must be finite where
+        a sample is a candidate or labelled, probabilities from 0 to 1 where it has no label.
 
     Examples
     --------
@@ -75,6 +78,7 @@ class PoolState:
         self.labelled = _checked_ids(labelled, "labelled", self.size)
         self.labels = _checked_labels(labels, len(self.labelled), classes)
         self.candidates = self._checked_candidates(candidates)
+        self._choosable = self.candidates
         self._classes = classes
         self._parts: dict[Part, Any] = {
             "embeddings": embeddings,
@@ -88,6 +92,36 @@ class PoolState:
     def has(self, part: Part) -> bool:
         """Return whether there is such a part; it is not made."""
         return self._parts[part] is not None
+
+    def at_hand(self, part: Part) -> bool:
+        """Return whether the part is there without being made first."""
+        return part in self._made or (self.has(part) and not callable(self._parts[part]))
+
+    def narrowed(self, candidates: npt.ArrayLike) -> PoolState:
+        """Return the same state with fewer candidates; what is made for one serves both.
+
+        Examples
+        --------
+        >>> PoolState(5).narrowed([4, 2]).candidates.tolist()
+        [2, 4]
+        """
+        given = np.sort(checked_distinct(candidates, "candidates"))
+        foreign = np.setdiff1d(given, self.candidates, assume_unique=True)
+        if len(foreign):
+            raise InvalidInputError(
+                f"candidates must be some of those of this state, and {len(foreign)} are not: "
+                f"{foreign[0]} is the first"
+            )
+        fewer = copy.copy(self)
+        fewer.candidates = given
+        return fewer
+
+    @property
+    def unlabelled(self) -> IdArray:
+        """Return the ids without a label, ascending: candidates, and who else may not be chosen."""
+        without = np.ones(self.size, np.bool_)
+        without[self.labelled] = False
+        return np.flatnonzero(without)
 
     @property
     def classes(self) -> int:
@@ -116,7 +150,7 @@ class PoolState:
     @property
     def boundary(self) -> BoundaryScorer:
         """Return the counts of hits, which has observed the labels."""
-        return cast("BoundaryScorer", self._part("boundary", _as_it_is))
+        return self._part("boundary", self._checked_boundary)
 
     @property
     def history(self) -> Any:
@@ -138,9 +172,7 @@ class PoolState:
 
     def _checked_candidates(self, candidates: npt.ArrayLike | None) -> IdArray:
         if candidates is None:
-            without = np.ones(self.size, np.bool_)
-            without[self.labelled] = False
-            return np.flatnonzero(without)
+            return self.unlabelled
         given = np.sort(_checked_ids(candidates, "candidates", self.size))
         both = np.intersect1d(given, self.labelled)
         if len(both):
@@ -151,7 +183,7 @@ class PoolState:
 
     def _checked_embeddings(self, given: npt.ArrayLike) -> npt.NDArray[Any]:
         found = _checked_rows(given, "embeddings", self.size)
-        _check_finite(found, self.candidates, "embeddings")
+        _check_within(found, np.union1d(self._choosable, self.labelled), _FINITE, "embeddings")
         return found
 
     def _checked_probabilities(self, given: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -161,13 +193,26 @@ class PoolState:
                 f"probabilities must have {self._classes} columns, one a class, got the shape "
                 f"{found.shape}"
             )
-        _check_finite(found, self.candidates, "probabilities")
+        _check_within(found, self.unlabelled, _SHARE, "probabilities")
         return found
 
     def _checked_graph(self, given: KnnGraph) -> KnnGraph:
+        if not isinstance(given, KnnGraph):
+            raise InvalidTypeError(
+                f"graph must be a socbi.neighbors.KnnGraph, got {type(given).__name__}; "
+                "knn_graph(embeddings) makes one"
+            )
         if len(given) != self.size:
             raise InvalidInputError(
                 f"the graph must have a row for each of {self.size} samples, got {len(given)}"
+            )
+        return given
+
+    def _checked_boundary(self, given: BoundaryScorer) -> BoundaryScorer:
+        known = len(given.counts)
+        if known != self.size:
+            raise InvalidInputError(
+                f"the boundary scorer must know {self.size} samples, and it knows {known}"
             )
         return given
 
@@ -210,16 +255,31 @@ def _checked_rows(given: npt.ArrayLike, name: str, size: int) -> npt.NDArray[Any
     return found
 
 
-# Rows that are looked at in one go for NaN: 2^22 numbers stay within a few tens of megabytes.
-_NUMBERS_AT_ONCE = 1 << 22
+# Numbers that are looked at in one go: small enough for a core's own cache.
+_NUMBERS_AT_ONCE = 1 << 16
+# A probability may be above 1 by what half a float has rounded.
+_ROUNDING = 1e-3
+_FINITE = (-float(np.finfo(np.float64).max), float(np.finfo(np.float64).max))
+_SHARE = (0.0, 1.0 + _ROUNDING)
 
 
-def _check_finite(rows: npt.NDArray[Any], ids: IdArray, name: str) -> None:
-    step = max(1, _NUMBERS_AT_ONCE // max(1, rows.shape[1]))
-    for begin in range(0, len(ids), step):
-        some = ids[begin : begin + step]
-        wrong = ~np.isfinite(rows[some]).all(axis=1)
-        if wrong.any():
-            raise InvalidInputError(
-                f"{name} must be finite, and the row of id {some[wrong][0]} is not"
-            )
+def _check_within(
+    rows: npt.NDArray[Any], ids: IdArray, bounds: tuple[float, float], name: str
+) -> None:
+    """Refuse NaN and numbers beyond the bounds in the rows of these ids, ascending."""
+    for begin, end in row_chunks(len(rows), max(1, _NUMBERS_AT_ONCE // max(1, rows.shape[1]))):
+        block = rows[begin:end]
+        if block.size and not (block.min() >= bounds[0] and block.max() <= bounds[1]):
+            mine = ids[slice(*np.searchsorted(ids, [begin, end]))]
+            some = rows[mine]
+            wrong = ~((some >= bounds[0]) & (some <= bounds[1])).all(axis=1)
+            if wrong.any():
+                _refuse(mine[wrong][0], name, np.isfinite(some[wrong][0]).all())
+
+
+def _refuse(id: int, name: str, finite: bool) -> None:
+    if not finite:
+        raise InvalidInputError(f"{name} must be finite, and the row of id {id} is not")
+    raise InvalidInputError(
+        f"{name} must lie from 0 to 1, and the row of id {id} does not; give the softmax of logits"
+    )

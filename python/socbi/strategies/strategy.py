@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import numpy as np
 
@@ -22,9 +22,11 @@ class Strategy(ABC):
     A strategy is made of hyper-parameters only; what it knows of a pool comes in a `PoolState`, and
     all its randomness from the generator that is passed. The same state, size and generator give
     the same batch, whatever the number of threads. Nothing that is given is changed.
+
+    A subclass keeps each hyper-parameter in an attribute of the same name.
     """
 
-    needs: ClassVar[frozenset[Part]] = frozenset()
+    needs: frozenset[Part] = frozenset()
     """The parts of a pool state without which it cannot choose."""
 
     def select(self, state: PoolState, batch_size: int, rng: np.random.Generator) -> IdArray:
@@ -45,6 +47,12 @@ class Strategy(ABC):
         if number == 0:
             return Batch(np.empty(0, np.int64), np.empty(0), state)
         return self._chosen(state, number, rng)
+
+    def __repr__(self) -> str:
+        """Name the strategy and its hyper-parameters."""
+        names = inspect.signature(type(self)).parameters
+        inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return f"{type(self).__name__}({inside})"
 
     @abstractmethod
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:

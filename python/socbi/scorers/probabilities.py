@@ -1,0 +1,54 @@
+"""What class probabilities must look like, and how they pass by in blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from socbi.errors import InvalidInputError
+from socbi.neighbors.vector_rows import row_chunks
+
+__all__ = ["Doubles", "checked_probabilities", "rowwise"]
+
+Doubles = npt.NDArray[np.float64]
+
+# float16 rounds each of a thousand classes by up to 2^-12 of itself: their sum stays within this.
+_SUM_TOLERANCE = 1e-2
+# Numbers that are widened to float64 together: 8 MB.
+_NUMBERS_AT_ONCE = 1 << 20
+
+
+def checked_probabilities(given: npt.ArrayLike, name: str = "probabilities") -> npt.NDArray[Any]:
+    """Return class probabilities, (n, classes), or say what else they are.
+
+    Every row must be finite, without a negative number, and sum to 1.
+    """
+    found = np.asanyarray(given)
+    if found.ndim != 2 or found.shape[1] == 0 or found.dtype.kind not in "fiu":
+        raise InvalidInputError(
+            f"{name} must have the shape (samples, classes), got {found.shape} of {found.dtype}"
+        )
+    for begin, end in row_chunks(len(found), max(1, _NUMBERS_AT_ONCE // found.shape[1])):
+        some = found[begin:end]
+        sums = some.sum(axis=1, dtype=np.float64)
+        bad = ~((np.abs(sums - 1) <= _SUM_TOLERANCE) & (some.min(axis=1) >= 0))
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            raise InvalidInputError(
+                f"{name} must be finite, 0 or more and sum to 1 in each row, and row {begin + row} "
+                f"sums to {sums[row]:g} with {some[row].min():g} as the smallest; give the softmax "
+                "of logits"
+            )
+    return found
+
+
+def rowwise(score: Callable[..., npt.NDArray[Any]], *matrices: npt.NDArray[Any]) -> Doubles:
+    """Return ``score`` of the rows, widened to float64 a block at a time."""
+    count, width = matrices[0].shape
+    scores = np.empty(count)
+    for begin, end in row_chunks(count, max(1, _NUMBERS_AT_ONCE // width)):
+        scores[begin:end] = score(*(one[begin:end].astype(np.float64) for one in matrices))
+    return scores
