@@ -70,13 +70,17 @@ class Database:
                 self._connection.close()
                 raise
 
-    @classmethod
-    def open(cls, folder: Path) -> Database:
-        """Return the database of a session; refuse a folder without one, and one too new."""
+    @staticmethod
+    def check_there(folder: Path) -> None:
+        """Refuse a folder without a database, and leave it as it is."""
         if not (folder / FILE).is_file():
             raise SessionError(
                 f"{folder} holds no session: no {FILE} there; Session.create begins one"
             )
+
+    @classmethod
+    def open(cls, folder: Path) -> Database:
+        """Return the database of a session; refuse one that is not whole, and one too new."""
         database = cls(folder)
         try:
             found = database._format()
