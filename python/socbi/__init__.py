@@ -53,6 +53,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Return what is not loaded with the package."""
     if name in ("CANNOT_TELL", "Session"):
-        # By its name, so that the floors below, which import this package, do not import the session.
+        # By name: the floors below import this package, and must not import the session.
         return getattr(import_module("socbi.session"), name)
     raise AttributeError(f"module 'socbi' has no attribute {name!r}")

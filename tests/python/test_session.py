@@ -121,7 +121,9 @@ def test_a_round_tells_what_was_known_and_where_the_time_went(begin):
     assert 0 <= done.zero_share < 1
     assert done.times.train_s > 0
     assert done.times.sort_s > 0
-    assert session.rounds[-1] == done == again(session).rounds[-1]
+    assert session.rounds[-1] == done
+    with again(session) as opened:
+        assert opened.rounds[-1] == done
 
 
 def test_a_step_without_news_returns_the_last_round(begin):
@@ -162,12 +164,12 @@ def test_the_same_batch_is_proposed_until_its_labels_came(begin):
     session = begin()
     first = session.propose(6)
     assert session.propose(6) == first == session.propose(2)
-    session.submit({id: "left" for id in first.ids[:2]})
+    session.submit(dict.fromkeys(first.ids[:2], "left"))
     assert session.propose(6).ids == first.ids[2:]
     more = session.propose(6, more=True)
     assert not set(more.ids) & set(first.ids)
     assert session.propose(6).ids == first.ids[2:] + more.ids
-    session.submit({id: "left" for id in first.ids + more.ids})
+    session.submit(dict.fromkeys(first.ids + more.ids, "left"))
     assert not set(session.propose(6).ids) & set(first.ids + more.ids)
 
 
@@ -324,7 +326,9 @@ def test_known_samples_are_passed_over_and_others_refused(begin):
     session = begin(rows=vectors(20))
     rows = vectors(3)
     assert session.grow([18, 19, 20], embeddings=rows).new == 1
-    assert session.grow([18, 19, 20], embeddings=rows) == session.grow([20, 19, 18], embeddings=rows)
+    assert session.grow([18, 19, 20], embeddings=rows) == session.grow(
+        [20, 19, 18], embeddings=rows
+    )
     with pytest.raises(InvalidInputError, match="embeddings of 4 dimensions"):
         session.grow([50], embeddings=np.ones((1, 3), np.float32))
     with pytest.raises(InvalidInputError, match="give embeddings= or encoder="):
@@ -332,7 +336,8 @@ def test_known_samples_are_passed_over_and_others_refused(begin):
     with pytest.raises(InvalidInputError, match="row 21 has NaN"):
         session.grow([50], embeddings=np.full((1, 4), np.nan, np.float32))
     assert len(session) == 21
-    assert len(again(session)) == 21
+    with again(session) as opened:
+        assert len(opened) == 21
 
 
 def test_a_session_of_images_embeds_them_and_grows(tmp_path, clock):
@@ -345,9 +350,7 @@ def test_a_session_of_images_embeds_them_and_grows(tmp_path, clock):
         assert session.propose(3).ids[0].startswith("i")
         assert session.grow(more).new == 10
         with pytest.raises(InvalidInputError, match="must be embedded by the encoder"):
-            session.grow(more, encoder=PixelEncoder(2).__class__(side=4 + 0)) if False else (
-                session.grow(Pool.from_arrays(images=pixels), encoder=Sixteen())
-            )
+            session.grow(Pool.from_arrays(images=pixels), encoder=Sixteen())
     with Session.open(tmp_path / "s", progress=False) as session:
         assert len(session) == 30
         with pytest.raises(InvalidInputError, match="encoder="):

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -258,7 +258,17 @@ class Session:
             classes = pool.classes
         if classes is None:
             raise InvalidInputError("say what labels there are: classes=[...]")
-        names = checked_classes(classes)
+        wanted = Settings(
+            classes=checked_classes(classes),
+            seed=seed,
+            policy=policy,
+            lease_s=lease_s,
+            metric=metric,
+            graph_k=graph_k,
+            counts=counts,
+            models=models,
+        )
+        tests = _checked_tests(test, wanted.classes)
         if home.exists() and not home.is_dir():
             raise SessionError(f"{home} is not a folder; give the path of a folder")
         home.mkdir(parents=True, exist_ok=True)
@@ -271,19 +281,7 @@ class Session:
             coming = incoming(
                 pool, embeddings, encoder, home, on_problem=on_problem, progress=progress
             )
-            settings = Settings(
-                names,
-                seed,
-                policy,
-                lease_s,
-                metric,
-                graph_k,
-                None if counts is None else dict(counts),
-                coming.dim,
-                coming.dtype,
-                coming.encoder,
-                models,
-            )
+            settings = replace(wanted, dim=coming.dim, dtype=coming.dtype, encoder=coming.encoder)
             VectorFile(home, settings.dim, settings.dtype).write_behind(0, coming.vectors())
             kept = {
                 "settings": settings.to_json(),
@@ -296,7 +294,7 @@ class Session:
                     "learner": repr(learner),
                 },
             }
-            _begin(database, coming, kept, _checked_tests(test, names), clock())
+            _begin(database, coming, kept, tests, clock())
         return cls.open(
             home,
             strategy=chosen,

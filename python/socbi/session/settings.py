@@ -29,14 +29,14 @@ class Settings:
     lease_s: float
     metric: MetricName
     graph_k: int
-    counts: dict[str, Any] | None
+    counts: Mapping[str, Any] | None
     """Parameters of the `BoundaryScorer`; None for no counts."""
-    dim: int
-    dtype: str
-    encoder: str | None
-    """The key of the encoder's fingerprint; None where embeddings were given."""
     models: int
     """How many models' predictions are kept."""
+    dim: int = 0
+    dtype: str = "float32"
+    encoder: str | None = None
+    """The key of the encoder's fingerprint; None where embeddings were given."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
