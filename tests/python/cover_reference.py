@@ -19,13 +19,15 @@ def plain_matrix(graph):
     return csr_matrix(dense)
 
 
-def plain_cover(matrix, weights, factors, candidates, number, seed):
+def plain_cover(matrix, weights, factors, candidates, number, seed, before=()):
     """Return ids, values and served ids, pick by pick."""
     count = len(weights)
     tied = SemiOrderedIndex(count, order="largest", seed=seed).top(count)[0]
     place = np.argsort(tied)
     weights = rounded(weights, np.diff(matrix.indptr).max())
     left, taken, began = weights.copy(), [], 0
+    for id in before:
+        left[matrix[id].indices] = 0
     values, served = [], []
     while len(taken) < number:
         value = np.full(count, -1.0)

@@ -54,14 +54,16 @@ def test_every_pick_is_that_of_the_plain_form(seed, n, k, shape, weigh, by, shar
     rng = np.random.default_rng(seed)
     graph = any_graph(rng, n, min(k, max(n - 1, 1)), shape)
     weights = any_weights(rng, n, weigh)
-    candidates = np.sort(rng.permutation(n)[: max(1, int(share * n))])
+    order = rng.permutation(n)
+    candidates, others = np.split(order, [max(1, int(share * n))])
+    before = others[:3]
     number = int(rng.integers(1, len(candidates) + 1))
     cover = module.cover_graph(graph)
     factors = any_weights(rng, n, by) / np.sqrt(cover.degrees)
 
-    found = greedy_cover(cover, weights, factors, candidates, number, seed)
+    found = greedy_cover(cover, weights, factors, candidates, number, seed, before)
     matrix = plain_matrix(graph)
-    ids, values, served = plain_cover(matrix, weights, factors, candidates, number, seed)
+    ids, values, served = plain_cover(matrix, weights, factors, candidates, number, seed, before)
 
     assert (cover.matrix != matrix).nnz == 0
     assert found.ids.tolist() == ids

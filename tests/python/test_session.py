@@ -17,8 +17,8 @@ from socbi import (
     SessionError,
 )
 from socbi.encoders import PixelEncoder
+from socbi.measures import l1_balance
 from socbi.pool import Pool
-from socbi.session import l1_balance
 from socbi.strategies import Random, Strategy
 
 CLASSES = ["left", "right"]

@@ -44,7 +44,7 @@ def test_killed_at_random_points_a_campaign_loses_nothing_and_ends_as_if_undistu
         process = child(tmp_path / "killed")
         # Lines are the clock: the child is killed a moment after it said so many, at most some
         # milliseconds later, which is in the midst of whatever it does then.
-        lines = int(rng.integers(0, 25)) if killed < KILLS else 10**9
+        lines = int(rng.integers(0, 8)) if killed < KILLS else 10**9
         said = []
         for line in process.stdout:
             said.append(json.loads(line))

@@ -116,7 +116,8 @@ def _cdf(p: Doubles, q: Doubles) -> Doubles:
 
 
 def _sorted(p: Doubles, q: Doubles) -> Doubles:
-    return _summed(np.abs(np.sort(p, axis=1) - np.sort(q, axis=1))) / p.shape[1]
+    mean: Doubles = np.abs(np.sort(p, axis=1) - np.sort(q, axis=1)).mean(axis=1)
+    return mean
 
 
 def _jensen_shannon(p: Doubles, q: Doubles) -> Doubles:

@@ -3,7 +3,7 @@
 from socbi.session.label_book import Received
 from socbi.session.labels import CANNOT_TELL, ConflictPolicy
 from socbi.session.proposals import Pick, Proposal
-from socbi.session.round import Round, StageTimes, l1_balance
+from socbi.session.round import Round, StageTimes
 from socbi.session.session import Grown, Session, Status
 
 __all__ = [
@@ -17,5 +17,4 @@ __all__ = [
     "Session",
     "StageTimes",
     "Status",
-    "l1_balance",
 ]

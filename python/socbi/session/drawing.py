@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from socbi.session.proposals import Drawn
-from socbi.strategies import Batch, PoolState, Strategy
+from socbi.strategies import Batch, Explanation, PoolState, Strategy
 
 __all__ = ["draw"]
 
@@ -39,21 +39,23 @@ def draw(
 
 def _reasons(batch: Batch, chooser: Strategy) -> list[dict[str, Any]]:
     """Return for each pick why it was chosen, as it is kept."""
-    reasons: list[dict[str, Any]] = []
-    for rank, score in enumerate(batch.scores.tolist()):
-        reason: dict[str, Any] = {"score": score, "why": _words(batch, chooser, rank)}
-        if batch.stands_for is not None:
-            reason["stands_for"] = batch.stands_for[rank][:_SERVED].tolist()
-        reasons.append(reason)
-    return reasons
+    return [
+        {
+            "score": one.score,
+            "why": _words(one, chooser),
+            "nearest_labelled": [[id, apart] for id, apart in one.nearest_labelled],
+            "stands_for": list(one.stands_for[:_SERVED]),
+        }
+        for one in batch.explain()
+    ]
 
 
-def _words(batch: Batch, chooser: Strategy, rank: int) -> str:
-    words = f"{type(chooser).__name__} {batch.scores[rank]:.4g}"
-    if batch.stands_for is not None and len(batch.stands_for[rank]):
-        words += f", stands for {len(batch.stands_for[rank])}"
-    if batch.tie_breaks is not None and batch.tie_breaks[rank]:
-        words += f", among equals by {batch.tie_breaks[rank]}"
+def _words(one: Explanation, chooser: Strategy) -> str:
+    words = f"{type(chooser).__name__} {one.score:.4g}"
+    if one.stands_for:
+        words += f", stands for {len(one.stands_for)}"
+    if one.tie_break:
+        words += f", among equals by {one.tie_break}"
     return words
 
 

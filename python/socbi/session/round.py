@@ -6,10 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-__all__ = ["Round", "StageTimes", "l1_balance"]
+__all__ = ["Round", "StageTimes"]
 
 
 @dataclass(frozen=True)
@@ -88,19 +85,3 @@ class Round:
         if not self.trained:
             words += ", no model yet (it takes labels of two classes)"
         return f"{words}, {self.times.total_s:.1f} s"
-
-
-def l1_balance(counts: npt.ArrayLike) -> float:
-    """Return how unevenly labels are spread over the classes, from 0 to 1.
-
-    Examples
-    --------
-    >>> l1_balance([5, 5]), l1_balance([10, 0]), l1_balance([3, 2, 1])
-    (0.0, 1.0, 0.25)
-    """
-    given = np.asarray(counts, np.float64)
-    classes, total = len(given), given.sum()
-    if classes < 2 or total == 0:
-        return 0.0
-    apart = np.abs(given - total / classes).sum()
-    return float(classes * apart / (2 * total * (classes - 1)))

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from socbi.encoders import Encoder
 from socbi.errors import InvalidInputError, InvalidTypeError, SessionError
+from socbi.measures import l1_balance
 from socbi.neighbors.metrics import MetricName
 from socbi.neighbors.neighbor_index import checked_count
 from socbi.pool import Pool, SampleId
@@ -38,7 +39,7 @@ from socbi.session.parts import (
 )
 from socbi.session.predictions import Predictions
 from socbi.session.proposals import Proposal, Proposals
-from socbi.session.round import Round, StageTimes, l1_balance
+from socbi.session.round import Round, StageTimes
 from socbi.session.samples import Samples, insert_samples
 from socbi.session.settings import ClassName, Settings, checked_classes, checked_seconds
 from socbi.session.storing import storing

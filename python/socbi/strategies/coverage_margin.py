@@ -34,7 +34,8 @@ class CoverageMargin(Strategy):
     The value of a sample u is ``(1 - margin(u)) / sqrt(d(u)) * sum of M(u, v) w(v)`` over itself
     and its d(u) - 1 neighbours, those that have it as a neighbour included. Each v weighs
     ``(1 - margin(v)) * fade ** min(hits(v), 20)``, less the more labelled samples are near. What a
-    pick serves weighs nothing from then on, so the next one comes from elsewhere.
+    pick serves weighs nothing from then on, so the next one comes from elsewhere; so it is with
+    what pending samples serve.
 
     Needs a neighbour graph of all samples. Without probabilities, before the first model, every
     margin is taken as 0: the batch then covers the pool. Hits are those of the state's boundary
@@ -87,6 +88,7 @@ class CoverageMargin(Strategy):
             state.candidates,
             number,
             int(rng.integers(2**63)),
+            state.pending,
         )
         record = {"rule": "cover", "coats": taken.coats, "updates": taken.updates}
         return Batch(taken.ids, taken.values, state, taken.tie_breaks, taken.served, record)

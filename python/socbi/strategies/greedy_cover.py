@@ -53,6 +53,7 @@ def greedy_cover(
     candidates: IdArray,
     number: int,
     seed: int,
+    before: IdArray | None = None,
 ) -> Cover:
     """Return ``number`` of the candidates, each the best after those before it.
 
@@ -70,13 +71,17 @@ def greedy_cover(
         How many to take.
     seed
         Fixes the order of equal values: that of a `SemiOrderedIndex` of all samples.
+    before
+        Ids that serve already, as if taken first.
 
     Notes
     -----
     When no candidate serves anything any more, all but the samples taken need serving as much as at
     the start: a second coat, which costs another pass.
     """
-    return _Greedy(cover, weights, factors, candidates, seed).take(number)
+    greedy = _Greedy(cover, weights, factors, candidates, seed)
+    greedy.begin([] if before is None else before.tolist())
+    return greedy.take(number)
 
 
 class _Greedy:
@@ -95,7 +100,16 @@ class _Greedy:
         self._open[candidates] = True
         self._index = SemiOrderedIndex(len(weights), order="largest", seed=seed)
         self._updates = 0
-        self._begin()
+
+    def begin(self, served_by: list[int]) -> None:
+        """Let all need serving but whom these serve; give every candidate its value: one pass."""
+        self._left = self._weights.copy()
+        for id in served_by:
+            self._left[self._cover.row(id)] = 0
+        self._sums = self._cover.sums(self._left)
+        self._values = np.where(self._open, self._factors * self._sums, _CLOSED)
+        self._index.set_all(self._values.astype(np.float32))
+        self._front = _Front(self._index, self._values)
 
     def take(self, number: int) -> Cover:
         """Take so many, one after the other."""
@@ -105,7 +119,7 @@ class _Greedy:
         while len(ids) < number:
             if self._front.value() == 0 and coat_began < len(ids):
                 self._weights[ids] = 0
-                self._begin()
+                self.begin([])
                 coats, coat_began = coats + 1, len(ids)
             id, values[len(ids)], tied = self._front.pop()
             ids.append(id)
@@ -114,14 +128,6 @@ class _Greedy:
             self._index.remove([id])
             served.append(self._serve(id))
         return Cover(np.array(ids, np.int64), values, served, ties, coats, self._updates)
-
-    def _begin(self) -> None:
-        """Let everybody need serving, and give every candidate its value: one pass."""
-        self._left = self._weights.copy()
-        self._sums = self._cover.sums(self._left)
-        self._values = np.where(self._open, self._factors * self._sums, _CLOSED)
-        self._index.set_all(self._values.astype(np.float32))
-        self._front = _Front(self._index, self._values)
 
     def _serve(self, id: int) -> IdArray:
         """Let a sample serve its row, and give those who served any of it their new value."""

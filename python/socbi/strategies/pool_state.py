@@ -44,14 +44,16 @@ class PoolState:
         Ids, and the class of each as a number from 0.
     classes
         How many classes there are; by default as many as the labels or the probabilities show.
+    pending
+        Ids that were chosen and have no label yet: what is with an annotator. They are never
+        candidates, and a strategy that spreads its picks keeps away from them as well.
     candidates
-        The ids that may be chosen; by default all without a label. (A campaign leaves out what is
-        with an annotator.)
+        The ids that may be chosen; by default all that are neither labelled nor pending.
     embeddings, probabilities, graph, boundary, history
         Parts, each the thing itself or a function without arguments that makes it; it is called
         when a strategy first asks. A row of an array belongs to the id of its number. None for
-        what there is not: no probabilities before the first model. Vectors must be finite where
-        a sample is a candidate or labelled, probabilities from 0 to 1 where it has no label.
+        what there is not: no probabilities before the first model. Vectors must be finite where a
+        sample is a candidate, pending or labelled; probabilities from 0 to 1 where it has no label.
 
     Examples
     --------
@@ -67,6 +69,7 @@ class PoolState:
         labelled: npt.ArrayLike = (),
         labels: npt.ArrayLike = (),
         classes: int | None = None,
+        pending: npt.ArrayLike = (),
         candidates: npt.ArrayLike | None = None,
         embeddings: npt.ArrayLike | Callable[[], npt.ArrayLike] | None = None,
         probabilities: npt.ArrayLike | Callable[[], npt.ArrayLike] | None = None,
@@ -77,6 +80,8 @@ class PoolState:
         self.size = checked_count(size, "size", least=0)
         self.labelled = _checked_ids(labelled, "labelled", self.size)
         self.labels = _checked_labels(labels, len(self.labelled), classes)
+        self.pending = _checked_ids(pending, "pending", self.size)
+        _check_apart(self.pending, "pending", self.labelled, "labelled")
         self.candidates = self._checked_candidates(candidates)
         self._choosable = self.candidates
         self._classes = classes
@@ -97,23 +102,34 @@ class PoolState:
         """Return whether the part is there without being made first."""
         return part in self._made or (self.has(part) and not callable(self._parts[part]))
 
-    def narrowed(self, candidates: npt.ArrayLike) -> PoolState:
+    def require(self, part: Part) -> None:
+        """Raise InvalidInputError if there is no such part; it is not made."""
+        if not self.has(part):
+            raise InvalidInputError(
+                f"the pool state has no {part}, which this strategy needs: give "
+                f"PoolState({part}=...), {_WHERE_FROM[part]}"
+            )
+
+    def narrowed(self, candidates: npt.ArrayLike, *, chosen: npt.ArrayLike = ()) -> PoolState:
         """Return the same state with fewer candidates; what is made for one serves both.
+
+        Parameters
+        ----------
+        candidates
+            Some of those of this state.
+        chosen
+            Others of them, which are pending from now on.
 
         Examples
         --------
-        >>> PoolState(5).narrowed([4, 2]).candidates.tolist()
+        >>> PoolState(5).narrowed([4, 2], chosen=[0]).candidates.tolist()
         [2, 4]
         """
-        given = np.sort(checked_distinct(candidates, "candidates"))
-        foreign = np.setdiff1d(given, self.candidates, assume_unique=True)
-        if len(foreign):
-            raise InvalidInputError(
-                f"candidates must be some of those of this state, and {len(foreign)} are not: "
-                f"{foreign[0]} is the first"
-            )
         fewer = copy.copy(self)
-        fewer.candidates = given
+        fewer.candidates = np.sort(self._some_candidates(candidates, "candidates"))
+        more = self._some_candidates(chosen, "chosen")
+        _check_apart(fewer.candidates, "candidates", more, "chosen")
+        fewer.pending = np.concatenate([self.pending, more])
         return fewer
 
     @property
@@ -161,29 +177,33 @@ class PoolState:
 
     def _part(self, part: Part, checked: Callable[[Any], _Made]) -> _Made:
         if part not in self._made:
+            self.require(part)
             given = self._parts[part]
-            if given is None:
-                raise InvalidInputError(
-                    f"the pool state has no {part}, which this strategy needs: give "
-                    f"PoolState({part}=...), {_WHERE_FROM[part]}"
-                )
             self._made[part] = checked(given() if callable(given) else given)
         return cast(_Made, self._made[part])
 
     def _checked_candidates(self, candidates: npt.ArrayLike | None) -> IdArray:
         if candidates is None:
-            return self.unlabelled
+            return np.setdiff1d(self.unlabelled, self.pending, assume_unique=True)
         given = np.sort(_checked_ids(candidates, "candidates", self.size))
-        both = np.intersect1d(given, self.labelled)
-        if len(both):
+        _check_apart(given, "candidates", self.labelled, "labelled")
+        _check_apart(given, "candidates", self.pending, "pending")
+        return given
+
+    def _some_candidates(self, ids: npt.ArrayLike, name: str) -> IdArray:
+        given = checked_distinct(ids, name)
+        foreign = np.setdiff1d(given, self.candidates, assume_unique=True)
+        if len(foreign):
             raise InvalidInputError(
-                f"candidates must have no label, and {len(both)} have one: {both[0]} is the first"
+                f"{name} must be candidates of this state, and {len(foreign)} are not: "
+                f"{foreign[0]} is the first"
             )
         return given
 
     def _checked_embeddings(self, given: npt.ArrayLike) -> npt.NDArray[Any]:
         found = _checked_rows(given, "embeddings", self.size)
-        _check_within(found, np.union1d(self._choosable, self.labelled), _FINITE, "embeddings")
+        seen = np.concatenate([self._choosable, self.labelled, self.pending])
+        _check_within(found, np.unique(seen), _FINITE, "embeddings")
         return found
 
     def _checked_probabilities(self, given: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -230,6 +250,14 @@ def _checked_ids(ids: npt.ArrayLike, name: str, size: int) -> IdArray:
     return found
 
 
+def _check_apart(ids: IdArray, name: str, others: IdArray, called: str) -> None:
+    both = np.intersect1d(ids, others)
+    if len(both):
+        raise InvalidInputError(
+            f"{name} must not be {called}, and {len(both)} are: {both[0]} is the first"
+        )
+
+
 def _checked_labels(labels: npt.ArrayLike, count: int, classes: int | None) -> IdArray:
     given = np.asarray(labels)
     if given.shape != (count,) or (count and given.dtype.kind not in "iu"):
@@ -269,9 +297,9 @@ def _check_within(
     """Refuse NaN and numbers beyond the bounds in the rows of these ids, ascending."""
     for begin, end in row_chunks(len(rows), max(1, _NUMBERS_AT_ONCE // max(1, rows.shape[1]))):
         block = rows[begin:end]
-        if block.size and not (block.min() >= bounds[0] and block.max() <= bounds[1]):
+        if block.size and not bounds[0] <= float(block.min()) <= float(block.max()) <= bounds[1]:
             mine = ids[slice(*np.searchsorted(ids, [begin, end]))]
-            some = rows[mine]
+            some = rows[mine].astype(np.float64)
             wrong = ~((some >= bounds[0]) & (some <= bounds[1])).all(axis=1)
             if wrong.any():
                 _refuse(mine[wrong][0], name, np.isfinite(some[wrong][0]).all())

@@ -43,6 +43,8 @@ class Strategy(ABC):
                 f"rng must be a numpy.random.Generator, got {type(rng).__name__}; give "
                 "numpy.random.default_rng(seed)"
             )
+        for part in sorted(self.needs):
+            state.require(part)
         number = min(number, len(state.candidates))
         if number == 0:
             return Batch(np.empty(0, np.int64), np.empty(0), state)
