@@ -148,35 +148,65 @@ class Proposals:
             "DELETE FROM leases WHERE position = ?", [(one,) for one in positions]
         )
 
+    def positions_by_round(self) -> dict[int, list[int]]:
+        """Return what was proposed when so many rounds were over."""
+        query = """
+            SELECT proposals.round, picks.position FROM picks
+            JOIN proposals ON proposals.number = picks.proposal
+            ORDER BY picks.proposal, picks.rank
+        """
+        found: dict[int, list[int]] = {}
+        for round_number, position in self._database.rows(query):
+            found.setdefault(round_number, []).append(position)
+        return found
+
+    def last_picks(self, most: int) -> list[tuple[int, Pick]]:
+        """Return the last picks, the last proposal first, with the round each was for."""
+        query = """
+            SELECT proposals.round + 1, picks.position, picks.rank, picks.why FROM picks
+            JOIN proposals ON proposals.number = picks.proposal
+            ORDER BY picks.proposal DESC, picks.rank LIMIT ?
+        """
+        rows = self._database.rows(query, most)
+        picks = self._picks([(one[1], one[2], json.loads(one[3])) for one in rows])
+        return [(row[0], pick) for row, pick in zip(rows, picks, strict=True)]
+
     def proposal(
         self, annotator: str | None, round_number: int, positions: Sequence[int]
     ) -> Proposal:
         """Return what is out at these positions, in their order."""
-        rows = [self._pick_row(position) for position in positions]
-        contents = self._samples.contents(positions)
-        ids = self._named(
-            {
-                *positions,
-                *(one for row in rows for one in row[2].get("stands_for", ())),
-                *(one for row in rows for one, _ in row[2].get("nearest_labelled", ())),
-            }
-        )
-        picks = tuple(
-            _pick(ids[position], rank, why, content, ids)
-            for position, (_, rank, why, _), content in zip(positions, rows, contents, strict=True)
-        )
-        number = max((row[0] for row in rows), default=0)
-        expires = min((row[3] for row in rows), default=0.0)
-        return Proposal(number, round_number, annotator, expires, picks)
-
-    def _pick_row(self, position: int) -> tuple[int, int, dict[str, Any], float]:
         query = """
             SELECT leases.proposal, picks.rank, picks.why, leases.expires FROM leases
             JOIN picks ON picks.proposal = leases.proposal AND picks.position = leases.position
             WHERE leases.position = ?
         """
-        number, rank, why, expires = self._database.rows(query, position)[0]
-        return number, rank, json.loads(why), expires
+        rows = [self._database.rows(query, position)[0] for position in positions]
+        picks = self._picks(
+            [
+                (position, row[1], json.loads(row[2]))
+                for position, row in zip(positions, rows, strict=True)
+            ]
+        )
+        number = max((row[0] for row in rows), default=0)
+        expires = min((row[3] for row in rows), default=0.0)
+        return Proposal(number, round_number, annotator, expires, tuple(picks))
+
+    def _picks(self, kept: Sequence[tuple[int, int, dict[str, Any]]]) -> list[Pick]:
+        """Return picks of which position, rank and reason are kept."""
+        positions = [position for position, _, _ in kept]
+        contents = self._samples.contents(positions)
+        whys = [why for _, _, why in kept]
+        ids = self._named(
+            {
+                *positions,
+                *(one for why in whys for one in why.get("stands_for", ())),
+                *(one for why in whys for one, _ in why.get("nearest_labelled", ())),
+            }
+        )
+        return [
+            _pick(ids[position], rank, why, content, ids)
+            for (position, rank, why), content in zip(kept, contents, strict=True)
+        ]
 
     def _named(self, positions: set[int]) -> dict[int, SampleId]:
         ordered = sorted(positions)

@@ -38,7 +38,7 @@ from socbi.session.parts import (
     strategy_spec,
 )
 from socbi.session.predictions import Predictions
-from socbi.session.proposals import Proposal, Proposals
+from socbi.session.proposals import Pick, Proposal, Proposals
 from socbi.session.round import Round, StageTimes
 from socbi.session.samples import Samples, insert_samples
 from socbi.session.settings import ClassName, Settings, checked_classes, checked_seconds
@@ -518,6 +518,28 @@ class Session:
         with self._lock:
             self._check_open()
             return self._book.history()
+
+    @property
+    def embeddings(self) -> npt.NDArray[Any]:
+        """Return the embeddings, a row a sample, memory-mapped."""
+        return self._vectors
+
+    @property
+    def numbered(self) -> bool:
+        """Say whether ids are whole numbers, and not strings."""
+        return isinstance(self._samples.ids([0])[0], int)
+
+    def picks_by_round(self) -> dict[int, list[int]]:
+        """Return the positions that were proposed when so many rounds were over, in order."""
+        with self._lock:
+            self._check_open()
+            return self._proposals.positions_by_round()
+
+    def last_picks(self, most: int) -> list[tuple[int, Pick]]:
+        """Return the last picks, each with the number of the round that it was for."""
+        with self._lock:
+            self._check_open()
+            return self._proposals.last_picks(most)
 
     def __len__(self) -> int:
         """Return the number of samples."""
