@@ -57,7 +57,7 @@ def told(error: BaseException) -> str:
     words = " ".join(str(error).split())
     if exit_of(error) is Exit.FAULT:
         return (
-            f"{type(error).__name__}: {words}; this is a fault of socbi, please report it with what "
-            "--debug prints"
+            f"{type(error).__name__}: {words}; this is a fault of socbi, please report it with "
+            "what --debug prints"
         )
     return words

@@ -151,4 +151,5 @@ def _number(id: Any) -> str | int:
 def _label(label: Any, named: dict[str, ClassName]) -> Label:
     if str(label) == _CANNOT_TELL and _CANNOT_TELL not in named:
         return CANNOT_TELL
-    return named.get(str(label), label)
+    found: Label = named.get(str(label), label)
+    return found

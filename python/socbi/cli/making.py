@@ -9,9 +9,10 @@ from typing import Any
 from socbi.encoders import ClipEncoder, DinoEncoder, Encoder, PixelEncoder, TextEncoder
 from socbi.errors import InvalidInputError
 from socbi.pool import Pool
+from socbi.pool.intake import OnProblem
 from socbi.session import Session
 
-__all__ = ["ENCODERS", "created", "encoder_of", "pool_of"]
+__all__ = ["ENCODERS", "created", "encoder_of", "listed", "pool_of"]
 
 ENCODERS: dict[str, Any] = {
     "clip": ClipEncoder,
@@ -26,16 +27,16 @@ def pool_of(options: Mapping[str, Any]) -> Pool:
     images, manifest = options.get("images"), options.get("manifest")
     if (images is None) == (manifest is None):
         raise InvalidInputError("say where the samples are: --images FOLDER or --manifest FILE")
-    on_problem = "skip" if options.get("skip_problems") else "raise"
+    on_problem: OnProblem = "skip" if options.get("skip_problems") else "raise"
     if images is not None:
         return Pool.from_folder(images, on_problem=on_problem)
     return Pool.from_manifest(
-        manifest,
+        str(manifest),
         image=options.get("image_column"),
         text=options.get("text_column"),
         label=options.get("label_column"),
         id=options.get("id_column"),
-        table=tuple(options.get("table_columns") or ()),
+        table=tuple(listed(options.get("table_columns"))),
         on_problem=on_problem,
     )
 
@@ -57,7 +58,7 @@ def created(folder: Path, options: Mapping[str, Any], *, progress: bool) -> Sess
     """Return the session that the options of ``init`` describe, begun in its folder."""
     pool = pool_of(options)
     embeddings = options.get("embeddings")
-    classes = options.get("classes") or pool.classes
+    classes = listed(options.get("classes")) or pool.classes
     if not classes:
         raise InvalidInputError("say what labels there are: --classes cat,dog")
     return Session.create(
@@ -75,6 +76,18 @@ def created(folder: Path, options: Mapping[str, Any], *, progress: bool) -> Sess
         on_problem="skip" if options.get("skip_problems") else "raise",
         progress=progress,
     )
+
+
+def listed(value: str | list[str] | None) -> list[str]:
+    """Return names that are a list, or stand in one string with commas between.
+
+    Examples
+    --------
+    >>> listed("cat, dog"), listed(["cat"]), listed(None)
+    (['cat', 'dog'], ['cat'], [])
+    """
+    names = value.split(",") if isinstance(value, str) else list(value or ())
+    return [str(one).strip() for one in names if str(one).strip()]
 
 
 def _tests(pool: Pool, share: float, seed: int) -> dict[str | int, str | int] | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 import typer.main
 
-from socbi.cli import configuration, label_files
+from socbi.cli import configuration
 from socbi.cli.exits import Exit, exit_of, told
 from socbi.errors import InvalidInputError, SessionError
 
@@ -104,7 +104,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Describe a campaign in socbi.toml; nothing is embedded yet."""
-    from socbi.cli.making import encoder_of, pool_of
+    from socbi.cli.making import encoder_of, listed, pool_of
     from socbi.session.parts import learner_maker, strategy_of
 
     options: dict[str, Any] = {
@@ -112,10 +112,10 @@ def init(
         "manifest": _absolute(manifest),
         "image_column": image_column,
         "text_column": text_column,
-        "table_columns": _parted(table_columns),
+        "table_columns": listed(table_columns),
         "label_column": label_column,
         "id_column": id_column,
-        "classes": _parted(classes),
+        "classes": listed(classes),
         "encoder": encoder,
         "embeddings": _absolute(embeddings),
         "strategy": strategy,
@@ -181,10 +181,12 @@ def propose(
     as_json: Json = False,
 ) -> None:
     """Choose what to label next, and write it for annotators."""
+    from socbi.cli.label_files import batch_text
+
     kind = _format_of(form, out)
     with _session() as session:
         batch = session.propose(number, annotator, more=more)
-    text = label_files.batch_text(batch, kind)
+    text = batch_text(batch, kind)
     if out is not None:
         out.write_text(text, encoding="utf-8")
     said = {
@@ -209,10 +211,12 @@ def submit(
     as_json: Json = False,
 ) -> None:
     """Take labels in; ? means that the class cannot be told."""
+    from socbi.cli.label_files import read_labels
+
     name = "input.csv" if file == "-" else file
     text = sys.stdin.read() if file == "-" else _text_of(Path(file))
     with _session() as session:
-        labels = label_files.read_labels(text, name, session.classes, number_ids=session.numbered)
+        labels = read_labels(text, name, session.classes, number_ids=session.numbered)
         done = session.submit(labels, annotator)
     _print(as_json, asdict(done), str(done))
 
@@ -315,11 +319,12 @@ def experiment(
 ) -> None:
     """Play campaigns with known labels and compare strategies; when interrupted, go on."""
     from socbi import experiments
-    from socbi.measures import summarised
+    from socbi.cli.making import listed
+    from socbi.measures import curves_of, summarised
 
-    study = experiments.Study(_parted(data), experiments.arms(*_parted(arms)), seeds=seeds)
+    study = experiments.Study(listed(data), experiments.arms(*listed(arms)), seeds=seeds)
     records = experiments.run_study(study, folder, workers=workers, progress=not _Chosen.quiet)
-    found = summarised(records)
+    found = summarised(curves_of(records))
     _print(as_json, [asdict(one) for one in found], "\n".join(map(str, found)))
 
 
@@ -356,8 +361,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _failed(error: BaseException) -> int:
     usage = getattr(error, "format_message", None)  # of click: a wrong option or argument
     if usage is not None:
-        if message := " ".join(usage().split()):
-            print(f"socbi: {message} Try socbi --help.", file=sys.stderr)
+        if message := " ".join(usage().split()).rstrip("."):
+            print(f"socbi: {message}; try socbi --help", file=sys.stderr)
         return int(Exit.USAGE)
     print(f"socbi: {told(error)}", file=sys.stderr)
     return int(exit_of(error))
@@ -387,10 +392,6 @@ def _joined(value: Any) -> Any:
     return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _parted(value: str | None) -> list[str]:
-    return [one.strip() for one in (value or "").split(",") if one.strip()]
-
-
 def _absolute(path: str | None) -> str | None:
     return None if path is None else str(Path(path).absolute())
 
@@ -403,11 +404,11 @@ def _text_of(path: Path) -> str:
 
 
 def _format_of(form: str | None, out: Path | None) -> str:
+    from socbi.cli.label_files import FORMATS
+
     if form is None:
         ending = "" if out is None else out.suffix.lower()
         form = {".jsonl": "jsonl", ".json": "label-studio"}.get(ending, "csv")
-    if form not in label_files.FORMATS:
-        raise InvalidInputError(
-            f"--format must be one of {', '.join(label_files.FORMATS)}, got {form!r}"
-        )
+    if form not in FORMATS:
+        raise InvalidInputError(f"--format must be one of {', '.join(FORMATS)}, got {form!r}")
     return form

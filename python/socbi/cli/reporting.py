@@ -67,7 +67,8 @@ def write_report(session: Session, path: Path) -> Path:
         picked=shown,
         class_names=[str(one) for one in session.classes],
     )
-    return made.write(path)
+    page: Path = made.write(path)
+    return page
 
 
 def _thumbnail(path: str | None) -> np.typing.NDArray[np.uint8] | None:

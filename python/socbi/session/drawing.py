@@ -55,7 +55,7 @@ def _words(one: Explanation, chooser: Strategy) -> str:
     if one.stands_for:
         words += f", stands for {len(one.stands_for)}"
     if one.tie_break:
-        words += f", among equals by {one.tie_break}"
+        words += f", {one.tie_break}"
     return words
 
 
