@@ -16,7 +16,19 @@ from socbi.cli import configuration
 from socbi.cli.exits import Exit, exit_of, told
 from socbi.errors import InvalidInputError, SessionError
 
-__all__ = ["main"]
+__all__ = [
+    "demo",
+    "embed",
+    "experiment",
+    "init",
+    "main",
+    "plan",
+    "propose",
+    "report",
+    "status",
+    "step",
+    "submit",
+]
 
 # Parts of the package that take time to load are imported by the commands that need them, so that
 # --help and completion answer at once.

@@ -18,7 +18,7 @@ from socbi.pool.intake import OnProblem
 from socbi.session.samples import contents_of
 from socbi.session.vector_file import checked_vectors, pieces
 
-__all__ = ["Embeddings", "Incoming", "PoolChoice", "incoming"]
+__all__ = ["Embeddings", "Incoming", "PoolChoice", "incoming", "numbered_from"]
 
 PoolChoice: TypeAlias = Pool | Sequence[SampleId] | None
 """A pool, or the ids alone, or nothing for the ids 0 to n-1."""
@@ -162,3 +162,9 @@ def _ids_of(pool: PoolChoice, count: int) -> Sequence[SampleId]:
     if isinstance(pool, Pool):
         return pool.ids
     return list(SampleIds(pool))
+
+
+def numbered_from(coming: Incoming, first: int) -> Incoming:
+    """Return samples without ids of their own under the next numbers."""
+    ids = range(first, first + len(coming.ids))
+    return Incoming(ids, None, coming.positions, coming.array, coming.shelf, coming.embed_s)

@@ -12,7 +12,7 @@ from typing import Any
 from socbi.errors import SessionError
 from socbi.session.storing import storing
 
-__all__ = ["FORMAT", "Database"]
+__all__ = ["Database"]
 
 FORMAT = 1
 FILE = "session.sqlite"

@@ -11,7 +11,7 @@ import numpy as np
 
 from socbi.types import IdArray
 
-__all__ = ["CANNOT_TELL", "POLICIES", "CannotTell", "ConflictPolicy", "LabelEvent", "Labels"]
+__all__ = ["CANNOT_TELL", "CannotTell", "ConflictPolicy", "LabelEvent", "Labels"]
 
 ConflictPolicy: TypeAlias = Literal["latest", "majority", "first", "ask"]
 """Which of several annotators' labels counts."""

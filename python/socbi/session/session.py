@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,14 +22,15 @@ from socbi.neighbors.metrics import MetricName
 from socbi.neighbors.neighbor_index import checked_count
 from socbi.pool import Pool, SampleId
 from socbi.pool.intake import OnProblem
-from socbi.session.creation import Embeddings, Incoming, PoolChoice, incoming
+from socbi.session.beginning import begin, checked_tests
+from socbi.session.creation import Embeddings, Incoming, PoolChoice, incoming, numbered_from
 from socbi.session.database import Database
 from socbi.session.drawing import draw
 from socbi.session.hit_counts import Counted, HitCounts
 from socbi.session.holder import Holder
+from socbi.session.knowledge import Knowledge
 from socbi.session.label_book import GivenLabels, Label, LabelBook, Received
 from socbi.session.labels import ConflictPolicy
-from socbi.session.neighbour_graph import session_graph
 from socbi.session.parts import (
     LearnerChoice,
     StrategyChoice,
@@ -39,66 +40,20 @@ from socbi.session.parts import (
 )
 from socbi.session.predictions import Predictions
 from socbi.session.proposals import Pick, Proposal, Proposals
+from socbi.session.recorded_parts import record_parts, recorded
 from socbi.session.round import Round, StageTimes
 from socbi.session.samples import Samples, insert_samples
 from socbi.session.settings import ClassName, Settings, checked_classes, checked_seconds
-from socbi.session.storing import storing
+from socbi.session.status import Grown, Status
 from socbi.session.training import learned
 from socbi.session.vector_file import VectorFile
-from socbi.strategies import PoolState, Strategy
+from socbi.strategies import Strategy
 from socbi.types import IdArray
 
-__all__ = ["Grown", "Session", "Status"]
+__all__ = ["Session"]
 
 WEEK_S = 7 * 24 * 3600.0
 _COUNTS = {"k": 10}
-
-
-@dataclass(frozen=True)
-class Grown:
-    """What a `grow` did."""
-
-    new: int
-    """Samples that joined."""
-    known: int
-    """Samples that were here before."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a campaign stands."""
-
-    samples: int
-    held_out: int
-    labels: int
-    cannot_tell: int
-    conflicts: int
-    out: int
-    """Samples that are with annotators now."""
-    left: int
-    """Samples that may be proposed."""
-    since_last_round: int
-    """Labels, corrections among them, that no `step` has seen."""
-    rounds: int
-    proposals: int
-    class_counts: dict[str, int]
-    last: Round | None
-    """The last round."""
-    strategy: str
-    learner: str
-
-    def __str__(self) -> str:
-        """Return it in words."""
-        words = [
-            f"{self.samples:,} samples: {self.labels:,} labelled, {self.cannot_tell:,} cannot be "
-            f"told, {self.out:,} out, {self.left:,} left",
-            f"{self.rounds:,} rounds, {self.since_last_round:,} labels since",
-        ]
-        if self.conflicts:
-            words.append(f"{self.conflicts:,} samples that annotators disagree on")
-        if self.last is not None:
-            words.append(str(self.last))
-        return "\n".join(words)
 
 
 class Session:
@@ -151,7 +106,6 @@ class Session:
         self._progress = progress
         self._held = ExitStack()  # what is given back when it is closed
         self._closed = False
-        self._graph_s = 0.0  # for the graph, in the proposal that is being made
         self._lock = threading.RLock()  # calls take turns
         self._samples = Samples(database)
         self._proposals = Proposals(database, self._samples)
@@ -269,7 +223,7 @@ class Session:
             counts=counts,
             models=models,
         )
-        tests = _checked_tests(test, wanted.classes)
+        tests = checked_tests(test, wanted.classes)
         if home.exists() and not home.is_dir():
             raise SessionError(f"{home} is not a folder; give the path of a folder")
         home.mkdir(parents=True, exist_ok=True)
@@ -295,7 +249,7 @@ class Session:
                     "learner": repr(learner),
                 },
             }
-            _begin(database, coming, kept, tests, clock())
+            begin(database, coming, kept, tests, clock())
         return cls.open(
             home,
             strategy=chosen,
@@ -331,7 +285,7 @@ class Session:
             database = Database.open(home)
             stack.callback(database.close)
             chosen = {"strategy": strategy, "start": start, "learner": learner}
-            found = {name: _recorded(database, name, one) for name, one in chosen.items()}
+            found = {name: recorded(database, name, one) for name, one in chosen.items()}
             picks, first = strategy_of(found["strategy"]), strategy_of(found["start"])
             spec, maker = learner_maker(found["learner"])
             specs = {
@@ -339,7 +293,7 @@ class Session:
                 "start": strategy_spec(first),
                 "learner": spec,
             }
-            _record_parts(database, specs, {**found, "strategy": picks, "start": first})
+            record_parts(database, specs, {**found, "strategy": picks, "start": first})
             session = cls(
                 home,
                 database,
@@ -462,7 +416,7 @@ class Session:
                 progress=self._progress,
             )
             if pool is None:
-                coming = _numbered_from(coming, self._size)
+                coming = numbered_from(coming, self._size)
             self._check_alike(coming)
             known = self._samples.positions(coming.ids)
             places = [place for place, one in enumerate(coming.ids) if one not in known]
@@ -555,8 +509,7 @@ class Session:
         """Choose samples and keep them as a proposal, if there are any left."""
         number = self._proposals.count() + 1
         rounds = len(self._rounds)
-        begin = time.perf_counter()
-        self._graph_s = 0.0
+        began = time.perf_counter()
         leased = self._proposals.leased(now)
         asked = [
             one
@@ -565,10 +518,12 @@ class Session:
         ][:n]
         candidates = self._candidates(now)
         rng = np.random.default_rng([self.settings.seed, rounds, number])
-        drawn = draw(self._state(candidates), asked, n, self._strategy, self._start, rng)
+        knowledge = self._knowledge()
+        state = knowledge.state(candidates)
+        drawn = draw(state, asked, n, self._strategy, self._start, rng)
         if not drawn.positions:
             return
-        drawn.record["graph_s"] = self._graph_s
+        drawn.record["graph_s"] = knowledge.graph_s
         self._proposals.keep(
             number,
             rounds,
@@ -576,7 +531,7 @@ class Session:
             drawn,
             made_at=now,
             expires=expires,
-            choose_s=time.perf_counter() - begin - self._graph_s,
+            choose_s=time.perf_counter() - began - knowledge.graph_s,
         )
 
     def _candidates(self, now: float) -> IdArray:
@@ -594,50 +549,24 @@ class Session:
         """Return how many samples there were at the last round; before the first one, are."""
         return self._stepped_size if self._rounds else self._size
 
-    def _state(self, candidates: IdArray) -> PoolState:
-        """Return what a strategy may know: all as of the last round, but for the candidates."""
-        size = self._known_size()
-        vectors = self._vectors[:size]
-        positions, places = self._book.stepped
-        # A label that was taken back is a candidate no more, and none of a class either.
-        trained = bool(self._rounds) and self._rounds[-1].trained
-        last = len(self._rounds)
-        counts = self._counts if self._rounds else None
-        return PoolState(
-            size,
-            labelled=positions,
-            labels=places,
-            classes=len(self.classes),
-            candidates=candidates,
-            embeddings=vectors,
-            probabilities=(lambda: self._predictions.read(last)) if trained else None,
-            graph=lambda: self._graph(vectors),
-            boundary=None if counts is None else (lambda: counts.scorer(vectors)),
-            history=(lambda: self._history(size)) if trained else None,
-        )
+    def _kept_rounds(self) -> list[int]:
+        """Return the last rounds that have predictions, oldest first."""
+        trained = [one.number for one in self._rounds if one.trained]
+        return trained[-self.settings.models :]
 
-    def _graph(self, vectors: npt.NDArray[Any]) -> Any:
-        begin = time.perf_counter()
-        graph = session_graph(
+    def _knowledge(self) -> Knowledge:
+        """Return what a strategy may know: all as of the last round."""
+        trained = bool(self._rounds) and self._rounds[-1].trained
+        return Knowledge(
             self.folder,
-            vectors,
-            self.settings.graph_k,
-            self.settings.metric,
+            self.settings,
+            self._vectors[: self._known_size()],
+            self._book.stepped,
+            self._kept_rounds() if trained else [],
+            self._predictions,
+            self._counts if self._rounds else None,
             progress=self._progress,
         )
-        self._graph_s += time.perf_counter() - begin
-        return graph
-
-    def _history(self, size: int) -> Any:
-        from socbi.scorers import PredictionHistory
-
-        history = PredictionHistory(
-            size, len(self.classes), models=max(2, self.settings.models), dtype="float32"
-        )
-        for one in self._kept_rounds():
-            rows = self._predictions.read(one)
-            history.push(rows, np.arange(len(rows)))
-        return history
 
     # ---- stepping --------------------------------------------------------------------------------
 
@@ -645,10 +574,10 @@ class Session:
         number = len(self._rounds) + 1
         positions, places = self._book.votes.labelled()
         counted = None if self._counts is None else self._follow(self._counts, positions)
-        begin = time.perf_counter()
+        began = time.perf_counter()
         trained = len(np.unique(places)) > 1
         accuracy = self._train(number, positions, places) if trained else None
-        train_s = time.perf_counter() - begin
+        train_s = time.perf_counter() - began
         record = self._record(number, positions, places, counted, trained, accuracy, train_s)
         try:
             with self._database.writing("a round") as connection:
@@ -735,11 +664,6 @@ class Session:
         tallies = np.bincount(places, minlength=len(self.classes)).tolist()
         return {str(name): count for name, count in zip(self.classes, tallies, strict=True)}
 
-    def _kept_rounds(self) -> list[int]:
-        """Return the last rounds that have predictions, oldest first."""
-        trained = [one.number for one in self._rounds if one.trained]
-        return trained[-self.settings.models :]
-
     # ---- growing ---------------------------------------------------------------------------------
 
     def _check_alike(self, coming: Incoming) -> None:
@@ -787,53 +711,6 @@ class Session:
             raise SessionError(f"the session in {self.folder} was closed; Session.open opens it")
 
 
-def _begin(
-    database: Database,
-    coming: Incoming,
-    kept: Mapping[str, Any],
-    tests: Mapping[SampleId, int],
-    now: float,
-) -> None:
-    """Write everything that makes a folder a session, in one transaction."""
-    with database.writing("a new session") as connection:
-        database.make_tables()
-        for name, value in kept.items():
-            database.put_meta(name, value)
-        insert_samples(connection, 0, coming.ids, coming.contents())
-        connection.execute(
-            "INSERT INTO growths VALUES (0, ?, 0, 0, ?, ?)",
-            (now, len(coming.ids), coming.embed_s),
-        )
-        found = Samples(database).positions(tests)
-        unknown = [one for one in tests if one not in found]
-        if unknown:
-            raise InvalidInputError(
-                f"test has {len(unknown)} ids that no sample has: {unknown[:10]}"
-            )
-        connection.executemany(
-            "INSERT INTO held_out VALUES (?, ?)",
-            [(found[id], place) for id, place in tests.items()],
-        )
-
-
-def _checked_tests(
-    test: Mapping[SampleId, ClassName] | None, classes: tuple[ClassName, ...]
-) -> dict[SampleId, int]:
-    if test is None:
-        return {}
-    if not isinstance(test, Mapping):
-        raise InvalidTypeError(
-            f"test must be a mapping of ids to classes, got {type(test).__name__}"
-        )
-    foreign = sorted({repr(one) for one in test.values() if one not in classes})
-    if foreign:
-        raise InvalidInputError(
-            f"test has classes that there are not: {', '.join(foreign[:10])}; there are "
-            f"{', '.join(map(repr, classes[:10]))}"
-        )
-    return {id: classes.index(one) for id, one in test.items()}
-
-
 def _checked_annotator(annotator: str | None) -> str:
     """Return how an annotator is kept: nobody named is the empty name."""
     if annotator is None:
@@ -841,36 +718,3 @@ def _checked_annotator(annotator: str | None) -> str:
     if not isinstance(annotator, str) or not annotator:
         raise InvalidTypeError(f"annotator must be a name or None, got {annotator!r}")
     return annotator
-
-
-def _numbered_from(coming: Incoming, first: int) -> Incoming:
-    """Return samples without ids of their own under the next numbers."""
-    ids = range(first, first + len(coming.ids))
-    return Incoming(ids, None, coming.positions, coming.array, coming.shelf, coming.embed_s)
-
-
-def _recorded(database: Database, name: str, given: Any) -> Any:
-    """Return a strategy or learner: what is given, else what is recorded."""
-    if given is not None:
-        return given
-    spec = database.meta(name)
-    if spec is None:
-        was = database.meta("foreign")[name]
-        raise SessionError(
-            f"the {name} of this session was {was}, which is not of socbi and cannot be made from "
-            f"its name: give Session.open({name}=...)"
-        )
-    return spec
-
-
-def _record_parts(database: Database, specs: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Keep what the session goes on with, where it is not what was kept."""
-    foreign = database.meta("foreign")
-    changed = {name: spec for name, spec in specs.items() if spec != database.meta(name)}
-    if not changed:
-        return
-    with storing(f"{database.path}"), database.writing("settings"):
-        for name, spec in changed.items():
-            database.put_meta(name, spec)
-            foreign[name] = repr(given[name])
-        database.put_meta("foreign", foreign)
