@@ -1,6 +1,7 @@
 """Find the samples worth labelling next, in a pool that is never sorted as a whole.
 
-``import socbi`` needs numpy alone; `Pool`, `EmbeddingStore` and `embed` are loaded when asked for.
+``import socbi`` needs numpy alone; `Session`, `Pool`, `EmbeddingStore` and `embed` are loaded when
+asked for.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from socbi._core import __version__
 from socbi.errors import (
+    DiskFullError,
     IndexFileError,
     IntakeError,
     InvalidInputError,
     InvalidTypeError,
+    LabelError,
     MissingExtraError,
     RankError,
     RemovedIdError,
+    SessionError,
+    SessionHeldError,
     SocbiError,
     StoreError,
     UnknownIdError,
@@ -26,18 +31,25 @@ from socbi.index import SemiOrderedIndex
 if TYPE_CHECKING:
     from socbi.encoders import embed
     from socbi.pool import EmbeddingStore, Pool
+    from socbi.session import CANNOT_TELL, Session
 
 __all__ = [
+    "CANNOT_TELL",
+    "DiskFullError",
     "EmbeddingStore",
     "IndexFileError",
     "IntakeError",
     "InvalidInputError",
     "InvalidTypeError",
+    "LabelError",
     "MissingExtraError",
     "Pool",
     "RankError",
     "RemovedIdError",
     "SemiOrderedIndex",
+    "Session",
+    "SessionError",
+    "SessionHeldError",
     "SocbiError",
     "StoreError",
     "UnknownIdError",
@@ -45,7 +57,13 @@ __all__ = [
     "embed",
 ]
 
-_LATER = {"EmbeddingStore": "socbi.pool", "Pool": "socbi.pool", "embed": "socbi.encoders"}
+_LATER = {
+    "CANNOT_TELL": "socbi.session",
+    "EmbeddingStore": "socbi.pool",
+    "Pool": "socbi.pool",
+    "Session": "socbi.session",
+    "embed": "socbi.encoders",
+}
 
 
 def __getattr__(name: str) -> Any:
