@@ -17,7 +17,7 @@ from socbi.neighbors.shared_lock import SharedLock
 from socbi.neighbors.vector_rows import Rows, row_chunks
 from socbi.types import IdArray
 
-__all__ = ["LABEL_LOCKS_NBYTES", "HnswNeighbors", "graph_nbytes"]
+__all__ = ["HnswNeighbors", "graph_nbytes"]
 
 _SPACES = {"cosine": "cosine", "euclidean": "l2", "inner_product": "ip"}
 # Vectors that are added, and queries that are searched, between two looks at Ctrl-C and the bar:
