@@ -174,3 +174,22 @@ def test_samples_are_drawn_by_their_distance(at_once, monkeypatch):
             spread_of_count = np.sqrt(draws * chance * (1 - chance))
             count = seen.get((first, second, third), 0)
             assert abs(count - draws * chance) < 5 * spread_of_count + 1
+
+
+def test_typiclust_sees_clusters_far_from_the_origin():
+    rng = np.random.default_rng(0)
+    middles = rng.normal(0, 10, (6, 8))
+    of = np.repeat(np.arange(6), 50)
+    vectors = (middles[of] + rng.normal(0, 0.5, (300, 8)) + 1e5).astype(np.float32)
+    state = PoolState(300, embeddings=vectors)
+    picks = TypiClust().select(state, 6, np.random.default_rng(1))
+    assert sorted(of[picks].tolist()) == list(range(6))
+
+
+def test_typiclust_judges_a_part_of_a_cluster_that_is_too_large(monkeypatch):
+    monkeypatch.setattr("socbi.strategies.typiclust._MOST_PAIRS", 300 * 1_000)
+    vectors = np.random.default_rng(0).normal(size=(1_000, 4)).astype(np.float32)
+    pick = TypiClust().choose(PoolState(1_000, embeddings=vectors), 1, np.random.default_rng(1))
+    distances = np.sort(np.linalg.norm(vectors - vectors[pick.ids[0]], axis=1))
+    assert pick.scores[0] == pytest.approx(1 / distances[1:21].mean(), rel=1e-5)
+    assert len(pick.ids) == 1

@@ -9,6 +9,9 @@ Seeds decide how good the end can be. They are drawn by the greedy form of k-mea
 candidates by their squared distance to the seeds so far, of which the one stays that leaves the
 smallest sum of squares; then centres are swapped for rows while that gains.
 
+All of it happens around the mean of the rows: far from the origin products of float32 would lose
+what tells rows apart.
+
 The answer depends on the vectors, the ids and the generator alone: pieces of rows are of fixed
 sizes, and each product runs on one thread.
 """
@@ -46,6 +49,8 @@ _STILL = 1e-4
 _MOST_ITERATIONS = 100
 # Iterations over all dimensions after that.
 _LAST_ITERATIONS = 1
+# Rows of a cluster that are summed at a time.
+_ROWS_SUMMED = 2_048
 # Numbers of rows, or of products, that a thread holds at a time: 4 MB of float32.
 _NUMBERS_AT_ONCE = 1 << 20
 
@@ -74,38 +79,70 @@ def k_means(
     >>> k_means(line, np.arange(4), 2, np.random.default_rng(0)).inertia
     1.0
     """
+    rows = _Rows.around_mean(vectors, ids)
     with RowWorkers.started() as workers:
-        inner = _components(vectors, ids, workers)
-        rows = np.arange(len(ids))
+        inner = _components(rows, workers)
         wanted = max(_PART_ROWS, _PART_ROWS_PER_CLUSTER * clusters)
         part = inner[np.sort(rng.choice(len(ids), min(wanted, len(ids)), replace=False))]
         starts = [
             _started(part, clusters, rng, workers)
             for _ in range(_STARTS if clusters <= _FEW_CLUSTERS else 1)
         ]
-        lloyd = _Lloyd(inner, rows, min(starts, key=_Lloyd.inertia).centres, workers)
+        lloyd = _Lloyd(_Rows.all_of(inner), min(starts, key=_Lloyd.inertia).centres, workers)
         lloyd.run(_MOST_ITERATIONS)
-        if inner.shape[1] < vectors.shape[1]:
-            centres = _means(vectors, ids, lloyd.of, clusters, workers)
-            lloyd = _Lloyd(vectors, ids, centres, workers)
+        if inner.shape[1] < rows.dim:
+            lloyd = _Lloyd(rows, _means(rows, lloyd.of, clusters, workers), workers)
             lloyd.run(_LAST_ITERATIONS)
         return Clusters(lloyd.of.astype(np.int64), lloyd.squares())
 
 
-def _components(vectors: npt.NDArray[Any], ids: IdArray, workers: RowWorkers) -> FloatArray:
+class _Rows:
+    """Some rows of an array, less a vector in their middle."""
+
+    def __init__(self, vectors: npt.NDArray[Any], ids: IdArray, middle: FloatArray | None) -> None:
+        self._vectors = vectors
+        self._ids = ids
+        self._middle = middle
+
+    @classmethod
+    def around_mean(cls, vectors: npt.NDArray[Any], ids: IdArray) -> _Rows:
+        """Return these rows less the mean of a part of them."""
+        some = gathered(vectors, ids[:: max(1, len(ids) // _COMPONENT_ROWS)])
+        return cls(vectors, ids, narrowed(some.mean(axis=0, dtype=np.float64)))
+
+    @classmethod
+    def all_of(cls, vectors: FloatArray) -> _Rows:
+        """Return all rows as they are."""
+        return cls(vectors, np.arange(len(vectors)), None)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def dim(self) -> int:
+        """Return how many numbers each has."""
+        return int(self._vectors.shape[1])
+
+    def __getitem__(self, which: Any) -> FloatArray:
+        """Return those at these places."""
+        found = gathered(self._vectors, self._ids[which])
+        return found if self._middle is None else found - self._middle
+
+
+def _components(rows: _Rows, workers: RowWorkers) -> FloatArray:
     """Return the leading principal components of these rows; the rows where they are short."""
-    if vectors.shape[1] <= 2 * _COMPONENTS:
-        return gathered(vectors, ids)
-    some = gathered(vectors, ids[:: max(1, len(ids) // _COMPONENT_ROWS)])
+    if rows.dim <= 2 * _COMPONENTS:
+        return rows[:]
+    some = rows[:: max(1, len(rows) // _COMPONENT_ROWS)]
     centred = some - some.mean(axis=0)
     _, directions = np.linalg.eigh((centred.T @ centred).astype(np.float64))
     leading = np.ascontiguousarray(directions[:, -_COMPONENTS:], np.float32)
-    inner = np.empty((len(ids), _COMPONENTS), np.float32)
+    inner = np.empty((len(rows), _COMPONENTS), np.float32)
 
     def project(begin: int, end: int) -> None:
-        np.matmul(gathered(vectors, ids[begin:end]), leading, out=inner[begin:end])
+        np.matmul(rows[begin:end], leading, out=inner[begin:end])
 
-    workers.each(len(ids), max(1, _NUMBERS_AT_ONCE // vectors.shape[1]), project)
+    workers.each(len(rows), max(1, _NUMBERS_AT_ONCE // rows.dim), project)
     return inner
 
 
@@ -113,10 +150,10 @@ def _started(
     part: FloatArray, clusters: int, rng: np.random.Generator, workers: RowWorkers
 ) -> _Lloyd:
     """Return clusters of a part of the rows."""
-    rows = np.arange(len(part))
-    lloyd = _Lloyd(part, rows, part[_seeds(part, clusters, rng)], workers)
+    rows = _Rows.all_of(part)
+    lloyd = _Lloyd(rows, part[_seeds(part, clusters, rng)], workers)
     lloyd.run(_MOST_ITERATIONS)
-    lloyd = _Lloyd(part, rows, swapped_centres(part, lloyd.centres, rng), workers)
+    lloyd = _Lloyd(rows, swapped_centres(part, lloyd.centres, rng), workers)
     lloyd.run(_MOST_ITERATIONS)
     return lloyd
 
@@ -154,20 +191,13 @@ def _squared_distances(part: FloatArray, lengths: FloatArray, rows: Any) -> Floa
 class _Lloyd:
     """Lloyd's iterations from given centres."""
 
-    def __init__(
-        self,
-        vectors: npt.NDArray[Any],
-        ids: IdArray,
-        centres: FloatArray,
-        workers: RowWorkers,
-    ) -> None:
-        self._vectors = vectors
-        self._ids = ids
+    def __init__(self, rows: _Rows, centres: FloatArray, workers: RowWorkers) -> None:
+        self._rows = rows
         self.centres = centres
         self._workers = workers
-        self._similar = np.empty(len(ids), np.float32)  # c . x - |c|^2 / 2 of the nearest centre
+        self._similar = np.empty(len(rows), np.float32)  # c . x - |c|^2 / 2 of the nearest centre
         self._lengths = self._sum_of_squares()
-        self.of = np.zeros(len(ids), np.int32)
+        self.of = np.zeros(len(rows), np.int32)
 
     def run(self, most: int) -> None:
         """Move centres until samples stay, at most so many times; then assign once more."""
@@ -177,47 +207,45 @@ class _Lloyd:
             before, inertia = inertia, self.inertia()
             if before - inertia <= _STILL * inertia:
                 return
-            self.centres = _means(
-                self._vectors, self._ids, self.of, len(self.centres), self._workers
-            )
+            self.centres = _means(self._rows, self.of, len(self.centres), self._workers)
             self._fill_empty()
         self._assign()
 
     def squares(self) -> Doubles:
         """Return the squared distance of each row to its centre."""
-        squares = np.empty(len(self._ids))
+        squares = np.empty(len(self._rows))
 
         def measure(begin: int, end: int) -> None:
-            some = gathered(self._vectors, self._ids[begin:end])
+            some = self._rows[begin:end]
             difference = some - self.centres[self.of[begin:end]]
             squares[begin:end] = np.einsum("nd,nd->n", difference, difference)
 
-        self._workers.each(len(self._ids), self._step, measure)
+        self._workers.each(len(self._rows), self._step, measure)
         return squares
 
     def _sum_of_squares(self) -> float:
         return sum(
             float(np.vdot(some, some))
-            for begin, end in row_chunks(len(self._ids), self._step)
-            for some in (gathered(self._vectors, self._ids[begin:end]),)
+            for begin, end in row_chunks(len(self._rows), self._step)
+            for some in (self._rows[begin:end],)
         )
 
     @property
     def _step(self) -> int:
-        return max(1, _NUMBERS_AT_ONCE // max(int(self._vectors.shape[1]), len(self.centres)))
+        return max(1, _NUMBERS_AT_ONCE // max(self._rows.dim, len(self.centres)))
 
     def _assign(self) -> None:
         """Assign each row to its nearest centre, the first of equals."""
         halves = 0.5 * np.einsum("kd,kd->k", self.centres, self.centres)
 
         def assign(begin: int, end: int) -> None:
-            similar = gathered(self._vectors, self._ids[begin:end]) @ self.centres.T
+            similar = self._rows[begin:end] @ self.centres.T
             similar -= halves
             nearest = similar.argmax(axis=1)
             self._similar[begin:end] = similar[np.arange(end - begin), nearest]
             self.of[begin:end] = nearest
 
-        self._workers.each(len(self._ids), self._step, assign)
+        self._workers.each(len(self._rows), self._step, assign)
 
     def inertia(self) -> float:
         """Return the sum of squared distances as of the last assignment."""
@@ -230,30 +258,21 @@ class _Lloyd:
         if len(empty) == 0:
             return
         far = np.argsort(-self.squares(), kind="stable")[: len(empty)]
-        self.centres[empty] = gathered(self._vectors, self._ids[far])
+        self.centres[empty] = self._rows[far]
 
 
-def _means(
-    vectors: npt.NDArray[Any],
-    ids: IdArray,
-    of: npt.NDArray[Any],
-    clusters: int,
-    workers: RowWorkers,
-) -> FloatArray:
+def _means(rows: _Rows, of: npt.NDArray[Any], clusters: int, workers: RowWorkers) -> FloatArray:
     """Return the mean of each cluster's rows; zeros for an empty one."""
     order = np.argsort(of, kind="stable")
     sizes = np.bincount(of, minlength=clusters)
     ends = np.cumsum(sizes)
-    means = np.zeros((clusters, vectors.shape[1]))
+    means = np.zeros((clusters, rows.dim))
 
     def average(begin: int, end: int) -> None:
         for one in range(begin, end):
             for first in range(ends[one] - sizes[one], ends[one], _ROWS_SUMMED):
-                rows = order[first : min(first + _ROWS_SUMMED, ends[one])]
-                means[one] += vectors[ids[rows]].sum(axis=0, dtype=np.float64)
+                some = order[first : min(first + _ROWS_SUMMED, ends[one])]
+                means[one] += rows[some].sum(axis=0, dtype=np.float64)
 
     workers.each(clusters, 8, average)
     return narrowed(means / np.maximum(sizes, 1)[:, None])
-
-
-_ROWS_SUMMED = 2_048

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from socbi.neighbors.metrics import FloatArray
+from socbi.neighbors.metrics import FloatArray, narrowed
 from socbi.neighbors.neighbor_index import checked_count
 from socbi.neighbors.vector_rows import row_chunks
 from socbi.scorers.probabilities import Doubles
@@ -22,7 +22,12 @@ __all__ = ["TypiClust"]
 
 # Products of float32 rank the members of a cluster; of the best so many float64 decides.
 _FINALISTS = 16
-_ROWS_AT_ONCE = 512
+# Distances that are held at once: 16 MB for each core.
+_DISTANCES_AT_ONCE = 2**22
+# Pairs of members that are compared: beyond some 8,000 members a cluster is judged by fewer of
+# them, else the first pick from an unlabelled pool would take the square of its size.
+_MOST_PAIRS = 2**26
+_LEAST_JUDGED = 256
 # In place of a mean distance of 0, among duplicates: typicality stays a finite number.
 _NO_DISTANCE = 1e-30
 
@@ -37,7 +42,8 @@ class TypiClust(Strategy):
     the fewest labels and picks are next. A pending sample counts as a label. The score of a pick is
     its typicality.
 
-    Made for the first labels: it asks no model. Memory is some 300 bytes a sample.
+    Made for the first labels: it asks no model. In a cluster of over 8,000 members only a part of
+    them, drawn by lot, may be the most typical. Memory is some 300 bytes a sample and 32 MB a core.
 
     Parameters
     ----------
@@ -145,11 +151,14 @@ def _most_typical(vectors: FloatArray, free: IdArray, neighbors: int) -> tuple[i
     k = min(neighbors, len(vectors) - 1)
     if k == 0:
         return int(free[0]), 0.0
-    lengths = np.einsum("nd,nd->n", vectors, vectors)
+    # Far from the origin products of float32 lose what tells members apart.
+    shifted = vectors - narrowed(vectors.mean(axis=0, dtype=np.float64))
+    lengths = np.einsum("nd,nd->n", shifted, shifted)
+    free = free[: max(_LEAST_JUDGED, _MOST_PAIRS // len(vectors))]  # members stand as drawn by lot
     means = np.empty(len(free))
-    for begin, end in row_chunks(len(free), _ROWS_AT_ONCE):
+    for begin, end in row_chunks(len(free), max(1, _DISTANCES_AT_ONCE // len(vectors))):
         some = free[begin:end]
-        apart = vectors[some] @ (-2 * vectors.T)
+        apart = shifted[some] @ (-2 * shifted.T)
         apart += lengths
         apart += lengths[some][:, None]
         apart[np.arange(len(some)), some] = -1  # itself, before all others
