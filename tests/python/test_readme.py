@@ -11,7 +11,8 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 README = TOP / "README.md"
-PAGES = [README, *(TOP / "docs" / name for name in ("neighbors.md", "pools.md", "sessions.md"))]
+NAMES = ("neighbors.md", "pools.md", "sessions.md", "strategies.md")
+PAGES = [README, *(TOP / "docs" / name for name in NAMES)]
 EXAMPLE = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
 
 
