@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from socbi.demo.campaigns import Demo, run_demo
 from socbi.errors import SocbiError
 
-__all__ = ["main"]
+__all__ = ["main", "table"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

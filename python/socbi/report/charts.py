@@ -163,7 +163,8 @@ def time_chart(records: Sequence[RoundRecord], arms: Sequence[str]) -> Frame | N
     frame = Frame(
         "Time of a round by stage",
         "; ".join(f"{arm}: {sum(t.values()):.1f} ms" for arm, t in medians.items()),
-        (0, most * 1.02), (0, 1), size=(520, 90 + 34 * len(medians)), margins=(38, 60, 46, 20 + 7 * max(map(len, medians))),
+        (0, most * 1.02), (0, 1), size=(520, 90 + 34 * len(medians)),
+        margins=(38, 60, 46, 20 + 7 * max(map(len, medians))),
     )  # fmt: skip
     middle = (frame.left + frame.right) / 2
     frame.text(middle, frame.height - 8, "milliseconds, median", anchor="middle", kind="name")

@@ -176,8 +176,8 @@ class _Page:
         return (
             f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
             "</table></div><p class='soft'>Area: mean height of a curve, with its 95% interval "
-            "over the seeds. Differences are taken seed by seed; bold where the interval leaves out "
-            "zero. Labels saved: on the mean curves, on the way to the lower of the two last "
+            "over the seeds. Differences are taken seed by seed; bold where the interval leaves "
+            "out zero. Labels saved: on the mean curves, on the way to the lower of the two last "
             "heights.</p>"
         )
 
