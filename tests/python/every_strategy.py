@@ -6,19 +6,27 @@ import numpy as np
 
 from socbi import SemiOrderedIndex
 from socbi.neighbors import knn_graph
-from socbi.scorers import BoundaryScorer
+from socbi.scorers import BoundaryScorer, PredictionHistory
 from socbi.strategies import (
+    BADGE,
     ClassQuotas,
     ClusterCap,
     CoverageMargin,
+    Diverse,
     DuplicateGuard,
+    Entropy,
     FewestHits,
+    Instability,
+    KCenterGreedy,
+    LeastConfidence,
+    Margin,
     PoolState,
     Random,
     RandomHalf,
     RankSum,
     ScoringStrategy,
     SoCBI,
+    TypiClust,
 )
 
 SIZE, CLASSES = 60, 3
@@ -47,6 +55,15 @@ STRATEGIES = {
     "quotas": ClassQuotas(CoverageMargin()),
     "cluster cap": ClusterCap(Unsure(), np.arange(SIZE) % 7, most=2),
     "no duplicates": DuplicateGuard(CoverageMargin(), eps=0.05),
+    "least confidence": LeastConfidence(),
+    "margin": Margin(),
+    "entropy": Entropy(),
+    "instability": Instability(n_models=3),
+    "k-center": KCenterGreedy(),
+    "TypiClust": TypiClust(),
+    "BADGE": BADGE(),
+    "diverse": Diverse(Margin()),
+    "SoCBI, k-center": SoCBI(KCenterGreedy()),
     "guards in guards": DuplicateGuard(ClassQuotas(RandomHalf() >> Unsure()), eps=0.01),
 }
 
@@ -64,12 +81,17 @@ def a_state(seed=0, *, labelled=(0, 1, 2, 7), size=SIZE, threads=None, without=(
     """A pool state with every part, but those that are to be left out."""
     rng = np.random.default_rng(seed)
     vectors, probabilities = parts(rng, size)
+    history = PredictionHistory(size, CLASSES)
+    for _ in range(2):
+        told = rng.dirichlet(np.ones(CLASSES), size)
+        history.push(np.full_like(told, 1 / CLASSES) if "probabilities" in options else told)
     vectors = options.pop("embeddings", vectors)
     probabilities = options.pop("probabilities", probabilities)
     ids = np.array(labelled, np.int64)
     scorer = BoundaryScorer(SemiOrderedIndex(size, threads=threads), vectors, k=5)
     scorer.observe(ids)
     given = {
+        "history": history,
         "embeddings": vectors,
         "probabilities": probabilities,
         "graph": knn_graph(vectors, min(5, max(size - 1, 1)), threads=threads),

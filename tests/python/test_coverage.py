@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from cover_reference import plain_cover, plain_matrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from socbi import InvalidInputError, SemiOrderedIndex
 from socbi.neighbors import KnnGraph, knn_graph
+from socbi.scorers import BoundaryScorer
+from socbi.strategies import CoverageMargin, PoolState
 from socbi.strategies import cover_graph as module
+from socbi.strategies.coverage_margin import graph_counts
 from socbi.strategies.greedy_cover import greedy_cover
 
 
@@ -34,10 +40,12 @@ def any_weights(rng, n, kind):
         return rng.integers(0, 3, n) / 4
     if kind == "near":  # one float32, several float64
         return 1 + rng.integers(0, 3, n) * 1e-11
+    if kind == "small beside large":  # values that fall and are the same float32 still
+        return np.where(rng.random(n) < 0.3, 1.0, rng.integers(0, 4, n) * 1e-9)
     return rng.random(n) * (rng.random(n) < 0.8)
 
 
-kinds = st.sampled_from(["equal", "few", "near", "any"])
+kinds = st.sampled_from(["equal", "few", "near", "small beside large", "any"])
 
 
 @given(
@@ -71,14 +79,182 @@ def test_every_pick_is_that_of_the_plain_form(seed, n, k, shape, weigh, by, shar
     assert [one.tolist() for one in found.served] == served
 
 
-@pytest.mark.parametrize("weigh", ["equal", "near", "any"])
+@pytest.mark.parametrize("weigh", ["equal", "near", "small beside large", "any"])
 def test_large_pools_are_those_of_the_plain_form(weigh):
     rng = np.random.default_rng(3)
     graph = knn_graph(rng.normal(size=(3000, 4)), 10)
     cover = module.cover_graph(graph)
     weights = any_weights(rng, 3000, weigh)
-    factors = any_weights(rng, 3000, weigh) / np.sqrt(cover.degrees)
+    factors = np.ones(3000) if weigh.startswith("small") else any_weights(rng, 3000, weigh)
     found = greedy_cover(cover, weights, factors, np.arange(3000), 400, 7)
     ids, values, _ = plain_cover(cover.matrix, weights, factors, np.arange(3000), 400, 7)
     assert found.ids.tolist() == ids
     assert found.values.tolist() == values
+
+
+def test_sums_are_exact_in_any_order():
+    rng = np.random.default_rng(5)
+    cover = module.cover_graph(knn_graph(rng.normal(size=(500, 3)), 10))
+    weights = rng.random(500) ** 8
+    rounded = cover.rounded(weights)
+    assert np.abs(rounded - weights).max() < 1e-13
+    assert np.array_equal(cover.rounded(rounded), rounded)
+    for row in range(500):
+        ids = cover.row(row)
+        shares = cover.matrix[row].data
+        forwards = sum(shares * rounded[ids])
+        assert forwards == sum((shares * rounded[ids])[::-1]) == cover.sums(rounded)[row]
+
+
+@pytest.mark.parametrize("weight", [0.0, 1e-310, 5e-324, 1e-200, 1e30])
+def test_weights_of_any_size_are_chosen_by(weight):
+    graph = knn_graph(np.random.default_rng(0).normal(size=(30, 2)), 4)
+    cover = module.cover_graph(graph)
+    found = greedy_cover(cover, np.full(30, weight), np.ones(30), np.arange(30), 30, 0)
+    assert sorted(found.ids.tolist()) == list(range(30))
+    assert np.isfinite(found.values).all()
+
+
+def test_a_second_coat_begins_where_nothing_is_left_to_serve():
+    graph = knn_graph(np.repeat(np.eye(2, dtype=np.float32), 10, axis=0), 9)  # two cliques
+    cover = module.cover_graph(graph)
+    found = greedy_cover(cover, np.ones(20), np.ones(20), np.arange(20), 6, 0)
+    assert found.coats == 3
+    assert all(set(pair) == {0, 1} for pair in (found.ids // 10).reshape(3, 2).tolist())
+
+
+# ---- the graph that is kept ----------------------------------------------------------------------
+
+
+def test_a_graph_is_made_symmetric_once_and_kept_as_long_as_it_lives():
+    rng = np.random.default_rng(0)
+    graph, other = knn_graph(rng.normal(size=(50, 2)), 3), knn_graph(rng.normal(size=(50, 2)), 3)
+    before = len(module._kept)
+    cover = module.cover_graph(graph)
+    assert module.cover_graph(graph) is cover
+    assert module.cover_graph(other) is not cover
+    assert len(module._kept) == before + 2
+    del graph, other
+    gc.collect()
+    assert len(module._kept) == before
+
+
+def test_its_memory_is_told():
+    graph = knn_graph(np.random.default_rng(0).normal(size=(400, 4)), 10)
+    cover = module.cover_graph(graph)
+    told = 12 * cover.matrix.nnz + 4 * 401 + (4 + 8) * 400
+    assert cover.nbytes == told
+    assert 400 * 12 * (1 + 10) <= 12 * cover.matrix.nnz <= 400 * 12 * (1 + 2 * 10)
+
+
+# ---- from a state --------------------------------------------------------------------------------
+
+
+def a_state(seed=0, n=300, **options):
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(n, 4)).astype(np.float32)
+    given = {
+        "labelled": np.arange(0, n, 10),
+        "labels": np.arange(0, n, 10) % 3,
+        "embeddings": vectors,
+        "probabilities": rng.dirichlet(np.ones(3), n),
+        "graph": knn_graph(vectors, 10),
+        **options,
+    }
+    return PoolState(n, **{name: one for name, one in given.items() if one is not None})
+
+
+def by_the_recipe(state, number, seed, hits):
+    """The four steps of the method, spelled out."""
+    weights, factors = np.zeros(state.size), np.zeros(state.size)
+    matrix = plain_matrix(state.graph)
+    for id in state.unlabelled:
+        row = np.ones(1)
+        if state.has("probabilities"):
+            row = np.sort(state.probabilities[id])[::-1]
+        margin = row[0] - row[1] if len(row) > 1 else 0
+        weights[id] = (1 - margin) * 0.8 ** min(hits[id], 20)
+        factors[id] = (1 - margin) / np.sqrt(matrix[id].nnz)
+    return plain_cover(matrix, weights, factors, state.candidates, number, seed)
+
+
+@pytest.mark.parametrize("counts", ["graph", "scorer"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_batch_is_that_of_the_recipe(seed, counts):
+    state = a_state(seed)
+    if counts == "scorer":
+        scorer = BoundaryScorer(SemiOrderedIndex(300), state.embeddings, k=20)
+        scorer.observe(state.labelled)
+        state = a_state(seed, boundary=scorer)
+        hits = scorer.counts
+    else:
+        hits = np.zeros(300, int)
+        for one in state.labelled:
+            hits[state.graph.ids[one]] += 1
+    batch = CoverageMargin().choose(state, 40, np.random.default_rng(seed))
+    drawn = int(np.random.default_rng(seed).integers(2**63))
+    ids, values, _ = by_the_recipe(state, 40, drawn, hits)
+    assert batch.ids.tolist() == ids
+    assert np.allclose(batch.scores, values, rtol=1e-12)
+    assert batch.record["rule"] == "cover"
+
+
+def test_a_cold_start_is_that_of_the_recipe():
+    state = a_state(labelled=(), labels=(), probabilities=None)
+    batch = CoverageMargin().choose(state, 40, np.random.default_rng(3))
+    drawn = int(np.random.default_rng(3).integers(2**63))
+    assert batch.ids.tolist() == by_the_recipe(state, 40, drawn, np.zeros(300))[0]
+
+
+def test_counts_of_the_graph_are_those_of_a_scorer_that_saw_all_labels_at_once():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(400, 5)).astype(np.float32)
+    labelled = np.array([3, 77, 150])  # so few that none is a neighbour of another
+    graph = knn_graph(vectors, 10)
+    assert not np.isin(graph.ids[labelled], labelled).any()
+    scorer = BoundaryScorer(SemiOrderedIndex(400), vectors, k=10)
+    scorer.observe(labelled)
+    assert graph_counts(graph, labelled).tolist() == scorer.counts.tolist()
+
+
+def test_an_approximate_graph_with_holes_serves():
+    state = a_state()
+    ids, distances = state.graph.ids.copy(), state.graph.distances.copy()
+    ids[::3, 6:], distances[::3, 6:] = -1, np.inf
+    ids[7], distances[7] = -1, np.inf
+    holed = a_state(graph=KnnGraph(ids, distances, "cosine"))
+    assert len(CoverageMargin().select(holed, 50, np.random.default_rng(0))) == 50
+
+
+def test_it_keeps_away_from_what_is_pending():
+    state = a_state(labelled=(), labels=(), probabilities=None)
+    first = CoverageMargin().choose(state, 20, np.random.default_rng(0))
+    later = state.narrowed(np.setdiff1d(state.candidates, first.ids), chosen=first.ids)
+    more = CoverageMargin().choose(later, 10, np.random.default_rng(0))
+    served = set(np.concatenate(first.stands_for).tolist())
+    assert not served & set(np.concatenate(more.stands_for).tolist())
+
+
+def test_from_the_share_on_it_is_margin():
+    state = a_state()  # a tenth is labelled
+    never, early, late = (
+        CoverageMargin(switch=switch).choose(state, 30, np.random.default_rng(0))
+        for switch in (None, 0.1, 0.11)
+    )
+    assert never.ids.tolist() == late.ids.tolist()
+    assert (late.record["rule"], early.record["rule"]) == ("cover", "margin")
+    sorted_ = np.sort(state.probabilities[state.candidates], axis=1)
+    margins = sorted_[:, -1] - sorted_[:, -2]
+    assert early.ids.tolist() == state.candidates[np.argsort(margins)[:30]].tolist()
+
+
+@pytest.mark.parametrize("switch", [-0.1, 1.5, np.nan])
+def test_a_switch_that_is_no_share_is_refused(switch):
+    with pytest.raises(InvalidInputError, match="switch must be a share from 0 to 1 or None, got"):
+        CoverageMargin(switch=switch)
+
+
+@pytest.mark.parametrize("fade", [0, -1, 1.1, np.nan])
+def test_a_fade_that_is_none_is_refused(fade):
+    with pytest.raises(InvalidInputError, match="fade must be above 0 and at most 1, got"):
+        CoverageMargin(fade=fade)

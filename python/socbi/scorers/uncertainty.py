@@ -9,6 +9,9 @@ from socbi.scorers.probabilities import Doubles, checked_probabilities, rowwise
 
 __all__ = ["entropy", "least_confidence", "margin", "margin_within"]
 
+# Up to so many classes comparing column with column takes half of the time of a partition.
+_MANY_CLASSES = 20
+
 
 def least_confidence(probabilities: npt.ArrayLike) -> Doubles:
     """Return one minus the largest probability of each row: larger is less sure.
@@ -47,13 +50,23 @@ def entropy(probabilities: npt.ArrayLike) -> Doubles:
 
 def margin_within(p: Doubles) -> Doubles:  # (n, classes)
     """Return the margins of rows that are known to be probabilities, which are reordered."""
-    if p.shape[1] == 1:
-        return p[:, 0]
-    p.partition(p.shape[1] - 2, axis=1)
-    return p[:, -1] - p[:, -2]
+    if p.shape[1] > _MANY_CLASSES:
+        p.partition(p.shape[1] - 2, axis=1)
+        between: Doubles = p[:, -1] - p[:, -2]
+        return between
+    first: Doubles
+    first, *others = np.ascontiguousarray(p.T)
+    second, smaller = np.zeros_like(first), np.empty_like(first)
+    for one in others:
+        np.minimum(first, one, out=smaller)
+        np.maximum(second, smaller, out=second)
+        np.maximum(first, one, out=first)
+    first -= second
+    return first
 
 
 def _entropy(p: Doubles) -> Doubles:  # (n, classes)
     logarithms = np.log2(p, out=np.zeros_like(p), where=p > 0)
     bits: Doubles = np.einsum("nc,nc->n", p, logarithms)
-    return np.abs(bits)
+    np.abs(bits, out=bits)
+    return bits

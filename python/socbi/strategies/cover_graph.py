@@ -83,12 +83,15 @@ class CoverGraph:
         """
         largest = float(weights.max(initial=0.0))
         if largest == 0:
-            return weights
+            return np.zeros_like(weights)
         most = int(self.degrees.max())
         unit = math.ldexp(1.0, math.frexp(largest)[1] + most.bit_length() - 52)
         if unit == 0:  # weights of 1e-300 have no parts
             return np.zeros_like(weights)
-        return np.rint(weights / unit) * unit
+        found: Doubles = weights / unit
+        np.rint(found, out=found)
+        found *= unit
+        return found
 
 
 def cover_graph(graph: KnnGraph) -> CoverGraph:

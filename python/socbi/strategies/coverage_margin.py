@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,12 +15,12 @@ from socbi.scorers.uncertainty import margin_within
 from socbi.strategies.batch import Batch
 from socbi.strategies.cover_graph import cover_graph
 from socbi.strategies.greedy_cover import greedy_cover
+from socbi.strategies.margin import Margin
 from socbi.strategies.pool_state import PoolState
-from socbi.strategies.scoring import best
 from socbi.strategies.strategy import Strategy
 from socbi.types import IdArray
 
-__all__ = ["CoverageMargin", "graph_counts"]
+__all__ = ["CoverageMargin", "graph_counts", "unserved"]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -75,15 +77,15 @@ class CoverageMargin(Strategy):
         self.fade = fade
 
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
-        unsure = _unsure(state)
         if self._is_late(state):
-            found = best(unsure[state.candidates], number, rng)
-            ids = state.candidates[found.rows]
-            return Batch(ids, found.scores, state, found.tie_breaks, record={"rule": "margin"})
+            return dataclasses.replace(
+                Margin().choose(state, number, rng), record={"rule": "margin"}
+            )
+        unsure, weights = unserved(state, self.fade)
         cover = cover_graph(state.graph)
         taken = greedy_cover(
             cover,
-            unsure * self._faded(_hits(state)),
+            weights,
             unsure / cover.roots,
             state.candidates,
             number,
@@ -93,24 +95,23 @@ class CoverageMargin(Strategy):
         record = {"rule": "cover", "coats": taken.coats, "updates": taken.updates}
         return Batch(taken.ids, taken.values, state, taken.tie_breaks, taken.served, record)
 
-    def _faded(self, hits: IdArray) -> Doubles:
-        """Return what is left of a weight after so many hits."""
-        left = np.power(self.fade, np.arange(_MOST_HITS + 1))
-        return np.asarray(left[np.minimum(hits, _MOST_HITS)], np.float64)
-
     def _is_late(self, state: PoolState) -> bool:
         if self.switch is None or not state.has("probabilities"):
             return False
         return len(state.labelled) >= self.switch * state.size
 
 
-def _unsure(state: PoolState) -> Doubles:
-    """Return one minus the margin of each sample, 0 for those with a label."""
+def unserved(state: PoolState, fade: float) -> tuple[Doubles, Doubles]:
+    """Return one minus the margin of each sample, and how much each needs serving.
+
+    Both are 0 for samples with a label.
+    """
     unsure = np.ones(state.size)
     if state.has("probabilities"):
         unsure -= rowwise(margin_within, state.probabilities)
     unsure[state.labelled] = 0
-    return unsure
+    left = np.power(fade, np.arange(_MOST_HITS + 1))  # of a weight after so many hits
+    return unsure, unsure * left[np.minimum(_hits(state), _MOST_HITS)]
 
 
 def _hits(state: PoolState) -> IdArray:

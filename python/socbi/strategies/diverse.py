@@ -8,7 +8,7 @@ from socbi.neighbors.neighbor_index import checked_count
 from socbi.strategies.batch import Batch
 from socbi.strategies.farthest_first import FarthestFirst
 from socbi.strategies.pool_state import PoolState
-from socbi.strategies.strategy import Strategy
+from socbi.strategies.strategy import Strategy, checked_strategy
 
 __all__ = ["Diverse"]
 
@@ -48,7 +48,7 @@ class Diverse(Strategy):
     def __init__(self, strategy: Strategy, factor: int = 5) -> None:
         self.strategy = checked_strategy(strategy, "strategy")
         self.factor = checked_count(factor, "factor")
-        self.needs = self.strategy.needs | {"embeddings"}  # type: ignore[misc]
+        self.needs = self.strategy.needs | {"embeddings"}
 
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
         best = self.strategy.choose(state, self.factor * number, rng)

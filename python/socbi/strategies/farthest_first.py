@@ -177,7 +177,7 @@ class FarthestFirst:
     @property
     def _chunk(self) -> int:
         """Return how many rows are compared together."""
-        return max(1, _NUMBERS_AT_ONCE // max(self._vectors.shape[1], _CENTRES_AT_ONCE))
+        return max(1, _NUMBERS_AT_ONCE // max(int(self._vectors.shape[1]), _CENTRES_AT_ONCE))
 
     def _compare(self, rows: IdArray, begin: int, end: int) -> None:
         """Compare rows with the centres from ``begin`` to ``end``."""
@@ -210,7 +210,7 @@ class FarthestFirst:
         (Higham, *Accuracy and Stability of Numerical Algorithms*, section 3.1), and the three terms
         of a square are at most four times the longest vector's; eight more cover adding them up.
         """
-        return (self._vectors.shape[1] + 8) * _ROUNDING * 4 * self._longest
+        return (int(self._vectors.shape[1]) + 8) * _ROUNDING * 4 * self._longest
 
     # ---- in float64 ------------------------------------------------------------------------------
 

@@ -61,7 +61,8 @@ class GradientSpread:
 
     def draw(self, number: int, rng: np.random.Generator) -> Spread:
         """Return so many rows: the longest gradient, then each by its distance to those before."""
-        rows, squares = [int(np.argmax(self._lengths))], [float(self._lengths.max())]
+        longest = np.flatnonzero(self._lengths == self._lengths.max())
+        rows, squares = [int(rng.choice(longest))], [float(self._lengths[longest[0]])]
         with RowWorkers.started() as workers:
             self.bounds[:] = np.inf  # the first pick is the first centre; there is none at zero
             self._fresh = list(rows)
@@ -143,7 +144,8 @@ class GradientSpread:
             some = gathered(self._vectors, self._ids[begin:end])
             lengths[begin:end] = np.einsum("nd,nd->n", some, some)
         errors = np.einsum("nc,nc->n", self._errors, self._errors)
-        return lengths * errors
+        lengths *= errors
+        return lengths
 
 
 def _errors(probabilities: npt.NDArray[Any]) -> FloatArray:

@@ -64,7 +64,8 @@ def greedy_cover(
     weights
         For each sample how much it needs serving, 0 or more.
     factors
-        For each sample by what the weights that it serves are multiplied, 0 or more.
+        For each sample by what the weights that it serves are multiplied, 0 or more; the products
+        must be float32 numbers.
     candidates
         Ids that may be taken; at least ``number``.
     number
@@ -80,7 +81,7 @@ def greedy_cover(
     the start: a second coat, which costs another pass.
     """
     greedy = _Greedy(cover, weights, factors, candidates, seed)
-    greedy.begin([] if before is None else before.tolist())
+    greedy.begin([] if before is None else before.tolist(), [])
     return greedy.take(number)
 
 
@@ -94,21 +95,25 @@ class _Greedy:
         seed: int,
     ) -> None:
         self._cover = cover
-        self._weights = cover.rounded(weights)
+        self._weights = weights
         self._factors = factors
         self._open = np.zeros(len(weights), np.bool_)  # who may be taken
         self._open[candidates] = True
-        self._index = SemiOrderedIndex(len(weights), order="largest", seed=seed)
+        self._seed = seed
         self._updates = 0
 
-    def begin(self, served_by: list[int]) -> None:
-        """Let all need serving but whom these serve; give every candidate its value: one pass."""
-        self._left = self._weights.copy()
+    def begin(self, served_by: list[int], taken: list[int]) -> None:
+        """Let all need serving but those taken and whom others serve; value all: one pass."""
+        self._left = self._cover.rounded(self._weights)
+        self._left[taken] = 0
         for id in served_by:
             self._left[self._cover.row(id)] = 0
         self._sums = self._cover.sums(self._left)
-        self._values = np.where(self._open, self._factors * self._sums, _CLOSED)
-        self._index.set_all(self._values.astype(np.float32))
+        self._values = self._factors * self._sums
+        self._values[~self._open] = _CLOSED
+        self._index = SemiOrderedIndex(
+            self._values.astype(np.float32), order="largest", seed=self._seed
+        )
         self._front = _Front(self._index, self._values)
 
     def take(self, number: int) -> Cover:
@@ -118,8 +123,7 @@ class _Greedy:
         coats, coat_began = 1, 0
         while len(ids) < number:
             if self._front.value() == 0 and coat_began < len(ids):
-                self._weights[ids] = 0
-                self.begin([])
+                self.begin([], ids)
                 coats, coat_began = coats + 1, len(ids)
             id, values[len(ids)], tied = self._front.pop()
             ids.append(id)

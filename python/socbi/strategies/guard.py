@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from socbi.strategies.batch import Batch
 from socbi.strategies.pool_state import PoolState
-from socbi.strategies.strategy import Strategy
+from socbi.strategies.strategy import Strategy, checked_strategy
 from socbi.types import IdArray
 
 __all__ = ["Guard", "Rule"]
@@ -40,7 +40,7 @@ class Guard(Strategy):
     """
 
     def __init__(self, strategy: Strategy) -> None:
-        self.strategy = strategy
+        self.strategy = checked_strategy(strategy, "strategy")
         self.needs = strategy.needs
 
     @abstractmethod

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from socbi.errors import InvalidInputError, InvalidTypeError
+from socbi.errors import InvalidInputError
 from socbi.strategies.batch import Batch
 from socbi.strategies.pool_state import Part, PoolState
-from socbi.strategies.strategy import Strategy
+from socbi.strategies.strategy import Strategy, checked_strategy
 from socbi.types import IdArray
 
 __all__ = ["Prescreen", "Prescreened", "RandomHalf", "SharePrescreen"]
@@ -123,12 +123,8 @@ class Prescreened(Strategy):
     """A strategy that chooses from what a pre-screen keeps: ``prescreen >> strategy``."""
 
     def __init__(self, prescreen: Prescreen, strategy: Strategy) -> None:
-        if not isinstance(strategy, Strategy):
-            raise InvalidTypeError(
-                f"a pre-screen is followed by a strategy, got {type(strategy).__name__}"
-            )
         self.prescreen = prescreen
-        self.strategy = strategy
+        self.strategy = checked_strategy(strategy, "strategy")
         self.needs = prescreen.needs | strategy.needs
 
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
