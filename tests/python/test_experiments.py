@@ -20,7 +20,6 @@ from socbi.experiments import (
     PAPER,
     Problem,
     Protocol,
-    RandomShare,
     Study,
     arms,
     campaign,
@@ -253,6 +252,18 @@ def test_a_thinned_problem_keeps_half_of_the_classes(tmp_path):
     np.testing.assert_array_equal(again.labels, made.labels)
 
 
+def test_small_grey_images_are_those_of_the_pixel_encoder(tmp_path):
+    pytest.importorskip("PIL", reason="pillow is not installed")
+    from socbi.encoders import PixelEncoder
+    from socbi.experiments.data import _grey_pixels
+    from socbi.pool import datasets
+
+    pool = datasets.load("sklearn_digits").subset([5, 900, 3])
+    expected = PixelEncoder(8).encode(list(pool))
+    np.testing.assert_array_equal(_grey_pixels(pool, 28), expected)
+    assert _grey_pixels(pool, 7) is None
+
+
 def test_real_files_become_a_problem(tmp_path):
     root = os.environ.get("SOCBI_DATA")
     if root is None:
@@ -263,16 +274,6 @@ def test_real_files_become_a_problem(tmp_path):
     assert 0.6 < made.full_accuracy < 0.9
 
 
-def test_a_random_share_chooses_among_as_many(problem):
-    rng = np.random.default_rng(0)
-    from socbi.strategies import PoolState
-
-    state = PoolState(160, graph=problem.graph)
-    batch = RandomShare(CoverageMargin(), 0.1).choose(state, 12, rng)
-    assert len(batch) == 12
-    assert len(batch.state.candidates) == 16
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -280,7 +281,6 @@ def test_a_random_share_chooses_among_as_many(problem):
         (lambda p: Study(["sklearn_iris"], {}), "a study needs one or more arms"),
         (lambda p: Study(["sklearn_iris"], arms(), seeds=0), "seeds must be 1 or more, got 0"),
         (lambda p: arms("best"), "there is no arm 'best', only random"),
-        (lambda p: RandomShare(Random(), 0), "share must be above 0 and at most 1, got 0"),
         (lambda p: Protocol("none", 1, 0), "batch must be 1 or more, got 0"),
         (lambda p: Problem.open(p), "make it with Problem.make"),
         (

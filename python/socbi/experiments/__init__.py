@@ -1,6 +1,6 @@
 """Campaigns with known labels, many at a time: what strategies are worth."""
 
-from socbi.experiments.arms import ARMS, RandomShare, arms
+from socbi.experiments.arms import ARMS, arms
 from socbi.experiments.campaign import campaign
 from socbi.experiments.data import made_problem
 from socbi.experiments.problem import Problem
@@ -15,7 +15,6 @@ __all__ = [
     "PAPER",
     "Problem",
     "Protocol",
-    "RandomShare",
     "Study",
     "arms",
     "campaign",

@@ -4,61 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
-from socbi import strategies
 from socbi.errors import InvalidInputError
-from socbi.strategies import Batch, CoverageMargin, PoolState, Random, Strategy
+from socbi.strategies import (
+    BADGE,
+    CoverageMargin,
+    Entropy,
+    KCenterGreedy,
+    LeastConfidence,
+    Margin,
+    Random,
+    RandomHalf,
+    SoCBI,
+    Strategy,
+    TypiClust,
+)
 
-__all__ = ["ARMS", "RandomShare", "arms"]
-
-
-class RandomShare(Strategy):
-    """The control of every pre-screen: another strategy on a share of the pool drawn by lot.
-
-    Examples
-    --------
-    >>> batch = RandomShare(Random()).select(PoolState(10), 5, np.random.default_rng(0))
-    >>> len(batch)
-    5
-    """
-
-    def __init__(self, strategy: Strategy, share: float = 0.5) -> None:
-        if not 0 < share <= 1:
-            raise InvalidInputError(f"share must be above 0 and at most 1, got {share}")
-        self.strategy = strategy
-        self.share = share
-        self.needs = strategy.needs
-
-    def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
-        kept = max(number, round(self.share * len(state.candidates)))
-        drawn = rng.choice(state.candidates, kept, replace=False)
-        return self.strategy.choose(_among(state, drawn), number, rng)
-
-
-def _among(state: PoolState, candidates: np.typing.NDArray[np.int64]) -> PoolState:
-    parts = ("embeddings", "probabilities", "graph", "boundary", "history")
-    there = {part: getattr(state, part) for part in parts if state.has(part)}  # type: ignore[arg-type]
-    return PoolState(
-        state.size,
-        labelled=state.labelled,
-        labels=state.labels,
-        classes=state.classes,
-        candidates=candidates,
-        **there,
-    )
-
-
-def _of(name: str) -> Strategy:
-    made: Strategy = getattr(strategies, name)()
-    return made
-
+__all__ = ["ARMS", "arms"]
 
 ARMS: dict[str, Callable[[], Strategy]] = {
     "random": Random,
+    "margin": Margin,
     "coverage": CoverageMargin,
+    "socbi-lc": lambda: SoCBI(LeastConfidence()),
+    "socbi-margin": lambda: SoCBI(Margin()),
+    "half-margin": lambda: RandomHalf() >> Margin(),
+    "lc": LeastConfidence,
+    "entropy": Entropy,
+    "k-center": KCenterGreedy,
+    "badge": BADGE,
+    "typiclust": TypiClust,
 }
-"""What makes each arm."""
+"""What makes each arm. ``socbi-lc`` is So-CBI as published; ``half-margin`` is the control of every
+pre-screen: a half drawn by lot, then margin."""
 
 
 def arms(*names: str) -> dict[str, Strategy]:

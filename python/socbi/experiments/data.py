@@ -15,20 +15,23 @@ from socbi.encoders.encoder import Encoder, Vectors
 from socbi.errors import InvalidInputError
 from socbi.experiments.problem import Problem
 from socbi.pool import Pool, datasets
+from socbi.pool.columns import ArrayImages
 from socbi.pool.longtail import step_imbalance
 from socbi.types import IdArray
 
-__all__ = ["made_problem", "problem_name"]
+__all__ = ["SIDE", "made_problem", "problem_name"]
 
 # The share of a set without official splits that is held out.
 _TEST_SHARE = 0.3
 # More test samples than this make no figure better: the error of an accuracy is then half a point.
 _MOST_TESTS = 10_000
 _ENCODED_AT_ONCE = 4_096
-_LARGEST_SIDE = 28
+
+SIDE = 28
+"""Pixels of an image to a side, unless said otherwise."""
 
 
-def problem_name(data: str, imbalance: float, pool_size: int | None) -> str:
+def problem_name(data: str, imbalance: float, pool_size: int | None, side: int = SIDE) -> str:
     """Return what a problem is called, also as a folder.
 
     Examples
@@ -37,7 +40,8 @@ def problem_name(data: str, imbalance: float, pool_size: int | None) -> str:
     'uci_pendigits-4000-if0.1'
     """
     size = "" if pool_size is None else f"-{pool_size}"
-    return f"{data}{size}" + ("" if imbalance == 1 else f"-if{imbalance:g}")
+    pixels = "" if side == SIDE else f"-{side}px"
+    return f"{data}{size}{pixels}" + ("" if imbalance == 1 else f"-if{imbalance:g}")
 
 
 def made_problem(
@@ -47,6 +51,7 @@ def made_problem(
     root: str | os.PathLike[str] | None = None,
     imbalance: float = 1.0,
     pool_size: int | None = None,
+    side: int = SIDE,
     progress: bool = False,
 ) -> Problem:
     """Return the problem of a published set, from the folder where it was made before.
@@ -65,8 +70,10 @@ def made_problem(
         thinned. One thinned pool serves all seeds.
     pool_size
         At most so many samples, drawn, before the thinning; None for all.
+    side
+        Images become so many pixels to a side, or as many as they have.
     """
-    place = Path(folder) / problem_name(data, imbalance, pool_size)
+    place = Path(folder) / problem_name(data, imbalance, pool_size, side)
     if Problem.exists(place):
         return Problem.open(place)
     rng = np.random.default_rng(0)
@@ -77,8 +84,7 @@ def made_problem(
         pool = pool.subset(step_imbalance(pool, imbalance))
     if len(test) > _MOST_TESTS:
         test = test.subset(np.sort(rng.permutation(len(test))[:_MOST_TESTS]))
-    encoder = _encoder_of(pool)
-    vectors = np.concatenate([_encoded(encoder, pool), _encoded(encoder, test)])
+    vectors = _vectors([pool, test], side)
     labels = np.concatenate([pool.labels, _in_classes_of(pool, test, data)])
     return Problem.make(place, place.name, vectors, labels, pool_size=len(pool), progress=progress)
 
@@ -120,10 +126,44 @@ def _root_of(data: str, root: str | os.PathLike[str] | None) -> Path | None:
     return top
 
 
-def _encoder_of(pool: Pool) -> Encoder:
+def _vectors(pools: Sequence[Pool], side: int) -> Vectors:
+    """Return the vectors of all pools, encoded as the first of them asks for."""
+    grey = [_grey_pixels(pool, side) for pool in pools]
+    if any(one is None for one in grey):
+        encoder = _encoder_of(pools[0], side)
+        return np.concatenate([_encoded(encoder, pool) for pool in pools])
+    return np.concatenate([one for one in grey if one is not None])
+
+
+def _grey_pixels(pool: Pool, side: int) -> Vectors | None:
+    """Return grey images that are small enough as `PixelEncoder` does, at once and without pillow.
+
+    None where they are not in memory, in colour or larger.
+    """
+    if "image" not in pool.modalities:
+        return None
+    pixels = _in_memory(pool.column("image"))
+    if pixels is None or pixels.ndim != 3 or pixels.shape[1] != pixels.shape[2]:
+        return None
+    if pixels.shape[1] > side:
+        return None
+    return pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(255)
+
+
+def _in_memory(column: Any) -> npt.NDArray[np.uint8] | None:
+    """Return the array behind a column, or behind the part of one that a subset is."""
+    if isinstance(column, ArrayImages):
+        return column.pixels
+    if not hasattr(column, "positions"):
+        return None
+    whole = _in_memory(column.column)
+    return None if whole is None else whole[column.positions]
+
+
+def _encoder_of(pool: Pool, side: int) -> Encoder:
     if "image" in pool.modalities:
         image: Any = pool.sample(0).image
-        return PixelEncoder(min(_LARGEST_SIDE, *image.size))
+        return PixelEncoder(min(side, *image.size))
     if "table" in pool.modalities:
         return TableEncoder(pool)
     raise InvalidInputError(

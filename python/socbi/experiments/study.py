@@ -15,7 +15,7 @@ from typing import Any
 
 from socbi.errors import InvalidInputError
 from socbi.experiments.campaign import MakeLearner, campaign
-from socbi.experiments.data import made_problem, problem_name
+from socbi.experiments.data import SIDE, made_problem, problem_name
 from socbi.experiments.problem import Problem
 from socbi.experiments.protocol import LOW, Protocol
 from socbi.experiments.record_files import appending, read_records, records_of
@@ -24,7 +24,7 @@ from socbi.measures import RoundRecord
 from socbi.neighbors.neighbor_index import checked_count
 from socbi.strategies import Strategy
 
-__all__ = ["Study", "run_study"]
+__all__ = ["Run", "Study", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Study:
     imbalance: tuple[float, ...] = (1.0,)
     pool_size: int | None = None
     """At most so many samples of each set."""
+    side: int = SIDE
+    """Images become so many pixels to a side."""
     root: str | os.PathLike[str] | None = None
     """Where the files are; by default what ``SOCBI_DATA`` names."""
     learner: MakeLearner = field(default=LogisticLearner)
@@ -63,7 +65,8 @@ class Study:
         for seed, data, imbalance, protocol, arm in itertools.product(
             range(self.seeds), self.data, self.imbalance, self.protocols, self.arms
         ):
-            yield Run(problem_name(data, imbalance, self.pool_size), protocol, arm, seed)
+            problem = problem_name(data, imbalance, self.pool_size, self.side)
+            yield Run(problem, protocol, arm, seed)
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ def _made_problems(study: Study, folder: Path, progress: bool) -> dict[str, Prob
             root=study.root,
             imbalance=imbalance,
             pool_size=study.pool_size,
+            side=study.side,
             progress=progress,
         )
         found[made.name] = made
