@@ -252,6 +252,18 @@ def test_a_thinned_problem_keeps_half_of_the_classes(tmp_path):
     np.testing.assert_array_equal(again.labels, made.labels)
 
 
+def test_small_grey_images_are_those_of_the_pixel_encoder(tmp_path):
+    pytest.importorskip("PIL", reason="pillow is not installed")
+    from socbi.encoders import PixelEncoder
+    from socbi.experiments.data import _grey_pixels
+    from socbi.pool import datasets
+
+    pool = datasets.load("sklearn_digits").subset([5, 900, 3])
+    expected = PixelEncoder(8).encode(list(pool))
+    np.testing.assert_array_equal(_grey_pixels(pool, 28), expected)
+    assert _grey_pixels(pool, 7) is None
+
+
 def test_real_files_become_a_problem(tmp_path):
     root = os.environ.get("SOCBI_DATA")
     if root is None:

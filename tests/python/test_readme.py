@@ -11,7 +11,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 README = TOP / "README.md"
-GUIDES = ("neighbors.md", "pools.md", "sessions.md", "strategies.md")
+GUIDES = ("experiments.md", "neighbors.md", "pools.md", "sessions.md", "strategies.md")
 PAGES = [README, *(TOP / "docs" / name for name in GUIDES)]
 EXAMPLE = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
 

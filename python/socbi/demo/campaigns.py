@@ -136,7 +136,7 @@ def _picked(problem: Problem, records: list[RoundRecord], classes: list[str]) ->
 
 
 def _reason(why: Any, problem: Problem, classes: list[str]) -> str:
-    words = [f"no. {why.rank}, value {why.score:.2f}"]
+    words = [f"no. {why.rank}, value {why.score:.2g}"]
     if why.stands_for:
         words.append(f"stands for {len(why.stands_for)} others")
     if why.nearest_labelled:

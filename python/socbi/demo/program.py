@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from socbi.demo.campaigns import Demo, run_demo
 from socbi.errors import SocbiError
 
-__all__ = ["main"]
+__all__ = ["main", "table"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,8 +38,8 @@ def table(done: Demo) -> str:
     first = done.records[0]
     last = max(record.labels for record in done.records)
     lines = [
-        f"{first.labels} to {last} labels, {done.summaries[0].seeds} campaigns each; with all labels "
-        f"the accuracy is {done.full_accuracy:.1%}.",
+        f"{first.labels} to {last} labels, {done.summaries[0].seeds} campaigns each; with all "
+        f"labels the accuracy is {done.full_accuracy:.1%}.",
         "",
         f"{'':20} {'area under the curve':>26} {'at the end':>11}   labels saved against",
         f"{'':20} {'':26} {'':11}   {'random':>8} {'margin':>8}",

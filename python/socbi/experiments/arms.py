@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from socbi.errors import InvalidInputError
-from socbi.strategies import CoverageMargin, Random, RandomHalf, SoCBI, Strategy
-from socbi.strategies.badge import BADGE
-from socbi.strategies.entropy import Entropy
-from socbi.strategies.k_center import KCenterGreedy
-from socbi.strategies.least_confidence import LeastConfidence
-from socbi.strategies.margin import Margin
+from socbi.strategies import (
+    BADGE,
+    CoverageMargin,
+    Entropy,
+    KCenterGreedy,
+    LeastConfidence,
+    Margin,
+    Random,
+    RandomHalf,
+    SoCBI,
+    Strategy,
+    TypiClust,
+)
 
 __all__ = ["ARMS", "arms"]
 
@@ -25,6 +32,7 @@ ARMS: dict[str, Callable[[], Strategy]] = {
     "entropy": Entropy,
     "k-center": KCenterGreedy,
     "badge": BADGE,
+    "typiclust": TypiClust,
 }
 """What makes each arm. ``socbi-lc`` is So-CBI as published; ``half-margin`` is the control of every
 pre-screen: a half drawn by lot, then margin."""

@@ -15,6 +15,7 @@ from socbi.encoders.encoder import Encoder, Vectors
 from socbi.errors import InvalidInputError
 from socbi.experiments.problem import Problem
 from socbi.pool import Pool, datasets
+from socbi.pool.columns import ArrayImages
 from socbi.pool.longtail import step_imbalance
 from socbi.types import IdArray
 
@@ -83,8 +84,7 @@ def made_problem(
         pool = pool.subset(step_imbalance(pool, imbalance))
     if len(test) > _MOST_TESTS:
         test = test.subset(np.sort(rng.permutation(len(test))[:_MOST_TESTS]))
-    encoder = _encoder_of(pool, side)
-    vectors = np.concatenate([_encoded(encoder, pool), _encoded(encoder, test)])
+    vectors = _vectors([pool, test], side)
     labels = np.concatenate([pool.labels, _in_classes_of(pool, test, data)])
     return Problem.make(place, place.name, vectors, labels, pool_size=len(pool), progress=progress)
 
@@ -124,6 +124,40 @@ def _root_of(data: str, root: str | os.PathLike[str] | None) -> Path | None:
         if (top / name).is_dir():
             return top / name
     return top
+
+
+def _vectors(pools: Sequence[Pool], side: int) -> Vectors:
+    """Return the vectors of all pools, encoded as the first of them asks for."""
+    grey = [_grey_pixels(pool, side) for pool in pools]
+    if any(one is None for one in grey):
+        encoder = _encoder_of(pools[0], side)
+        return np.concatenate([_encoded(encoder, pool) for pool in pools])
+    return np.concatenate([one for one in grey if one is not None])
+
+
+def _grey_pixels(pool: Pool, side: int) -> Vectors | None:
+    """Return grey images that are small enough as `PixelEncoder` does, at once and without pillow.
+
+    None where they are not in memory, in colour or larger.
+    """
+    if "image" not in pool.modalities:
+        return None
+    pixels = _in_memory(pool.column("image"))
+    if pixels is None or pixels.ndim != 3 or pixels.shape[1] != pixels.shape[2]:
+        return None
+    if pixels.shape[1] > side:
+        return None
+    return pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(255)
+
+
+def _in_memory(column: Any) -> npt.NDArray[np.uint8] | None:
+    """Return the array behind a column, or behind the part of one that a subset is."""
+    if isinstance(column, ArrayImages):
+        return column.pixels
+    if not hasattr(column, "positions"):
+        return None
+    whole = _in_memory(column.column)
+    return None if whole is None else whole[column.positions]
 
 
 def _encoder_of(pool: Pool, side: int) -> Encoder:

@@ -24,7 +24,7 @@ from socbi.measures import RoundRecord
 from socbi.neighbors.neighbor_index import checked_count
 from socbi.strategies import Strategy
 
-__all__ = ["Study", "run_study"]
+__all__ = ["Run", "Study", "run_study"]
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def curve_chart(
         (min(labels), max(labels)),
         (low - room, high + room),
     )
+    frame.room_for([one.arm for one in curves])
     frame.axes("labels", quality, percent=quality == "accuracy")
     if full is not None:
         frame.level(
@@ -76,6 +77,7 @@ def series_chart(
         (low, high + 0.06 * (high - low or 1)),
         size=(520, 300),
     )
+    frame.room_for(list(series))
     frame.axes("labels", name)
     for arm, points in series.items():
         frame.line(list(points), list(points.values()), slots[arm])
@@ -161,7 +163,8 @@ def time_chart(records: Sequence[RoundRecord], arms: Sequence[str]) -> Frame | N
     frame = Frame(
         "Time of a round by stage",
         "; ".join(f"{arm}: {sum(t.values()):.1f} ms" for arm, t in medians.items()),
-        (0, most * 1.02), (0, 1), size=(520, 90 + 34 * len(medians)), margins=(38, 60, 46, 110),
+        (0, most * 1.02), (0, 1), size=(520, 90 + 34 * len(medians)),
+        margins=(38, 60, 46, 20 + 7 * max(map(len, medians))),
     )  # fmt: skip
     middle = (frame.left + frame.right) / 2
     frame.text(middle, frame.height - 8, "milliseconds, median", anchor="middle", kind="name")
@@ -200,7 +203,7 @@ def map_chart(pool: PoolMap, picks: Mapping[int, Sequence[int]]) -> Frame:
         f"{sum(map(len, picks.values()))} picks in {len(picks)} rounds, {len(pool.ids)} samples",
         (float(low[0] - room[0]), float(high[0] + room[0])),
         (float(low[1] - room[1]), float(high[1] + room[1])),
-        size=(680, 460), margins=(10, 10, 36, 10),
+        size=(1000, 560), margins=(10, 10, 36, 10),
     )  # fmt: skip
     frame.dots(pool.places[:, 0], pool.places[:, 1], 'style="stroke:var(--dots)"', 3.2)
     last = max(picks, default=0) or 1

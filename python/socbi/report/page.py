@@ -174,10 +174,11 @@ class _Page:
         head += "<th scope='col'>retrieval, median</th>"
         body = "".join(self._area_row(row, rivals) for row in rows)
         return (
-            f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-            "</div><p class='soft'>Area: mean height of a curve, with its 95% interval over the seeds. "
-            "Differences are taken seed by seed; bold where the interval leaves out zero. Labels "
-            "saved: on the mean curves, on the way to the lower of the two last heights.</p>"
+            f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+            "</table></div><p class='soft'>Area: mean height of a curve, with its 95% interval "
+            "over the seeds. Differences are taken seed by seed; bold where the interval leaves "
+            "out zero. Labels saved: on the mean curves, on the way to the lower of the two last "
+            "heights.</p>"
         )
 
     def _area_row(self, row: ArmSummary, rivals: Sequence[str]) -> str:
@@ -228,9 +229,9 @@ class _Page:
             )
         last = max(picks, default=0)
         slide = (
-            f"<div class='slide' hidden><label for='upto'>rounds</label><input id='upto' type='range' "
-            f"min='0' max='{last}' value='{last}'><output id='upto-said' for='upto'>up to round {last}"
-            "</output></div>"
+            "<div class='slide' hidden><label for='upto'>rounds</label><input id='upto' "
+            f"type='range' min='0' max='{last}' value='{last}'><output id='upto-said' for='upto'>"
+            f"up to round {last}</output></div>"
         )
         return slide + self._figure("map", map_chart(pool_map, picks), words)
 
@@ -350,6 +351,7 @@ def _document(title: str, about: str, page: _Page) -> str:
         f"<title>{escape(title)}</title><style>{style}</style></head><body><main>"
         f"<header><h1>{escape(title)}</h1>{lead}</header>{page.tiles()}"
         f"{''.join(page.sections)}"
-        f"<footer>Made by socbi {__version__} from {len(page.records):,} records of rounds.</footer>"
+        f"<footer>Made by socbi {__version__} from {len(page.records):,} records of rounds."
+        "</footer>"
         f"</main><script>{_SCRIPT}</script></body></html>"
     )

@@ -15,12 +15,12 @@ __all__ = ["data_uri", "png"]
 
 
 def png(image: npt.NDArray[np.uint8]) -> bytes:
-    """Return an image as a PNG file: (h, w) grey or (h, w, 3) colour.
+    r"""Return an image as a PNG file: (h, w) grey or (h, w, 3) colour.
 
     Examples
     --------
     >>> png(np.zeros((2, 2), np.uint8))[:4]
-    b'\\x89PNG'
+    b'\x89PNG'
     """
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
         raise InvalidInputError(

@@ -1,7 +1,7 @@
 """How a page looks: on a laptop, on paper, in light and dark.
 
-The colours are those of Okabe and Ito, which keep apart for every kind of colour vision; in the dark
-blue and sky blue change places, and black becomes grey.
+The colours are after Okabe and Ito, which keep apart for every kind of colour vision: the light
+ones darkened on white, the dark ones lightened on black, so that names can be read in them.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ h3{font-size:15px;margin:22px 0 6px}
 p{margin:0 0 12px;max-width:72ch}
 .lead,.soft{color:var(--soft)}
 .lead{font-size:17px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:14px;margin:26px 0 8px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:14px;
+ margin:26px 0 8px}
 .tile{background:var(--panel);border:1px solid var(--line);border-radius:12px;padding:16px 18px}
-.tile b{display:block;font-size:30px;line-height:1.15;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
+.tile b{display:block;font-size:30px;line-height:1.15;letter-spacing:-.02em;
+ font-variant-numeric:tabular-nums}
 .tile span{color:var(--soft);font-size:14px;line-height:1.4;display:block}
 figure{margin:14px 0 0}
 figcaption{color:var(--soft);font-size:14px;max-width:78ch;margin-top:4px}
@@ -65,12 +67,12 @@ tbody th{font-weight:600;white-space:nowrap}
 .swatch{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:8px;vertical-align:-1px}
 .range{color:var(--soft);font-size:12.5px;white-space:nowrap}
 .clear{font-weight:600}
-.picks{display:grid;grid-template-columns:repeat(auto-fill,minmax(176px,1fr));gap:12px;margin-top:8px;
+.picks{display:grid;grid-template-columns:repeat(auto-fill,minmax(144px,1fr));gap:12px;margin-top:8px;
  padding:0;list-style:none}
-.pick{border:1px solid var(--line);border-radius:10px;padding:10px;background:var(--panel);font-size:12.5px;
- line-height:1.45;break-inside:avoid;overflow-wrap:anywhere}
-.pick img{display:block;width:100%;aspect-ratio:1;object-fit:contain;border-radius:6px;background:#0b0d10;
- image-rendering:pixelated;margin-bottom:8px}
+.pick{border:1px solid var(--line);border-radius:10px;padding:10px;background:var(--panel);
+ font-size:12.5px;line-height:1.45;break-inside:avoid;overflow-wrap:anywhere}
+.pick img{display:block;width:100%;aspect-ratio:1;object-fit:contain;border-radius:6px;
+ background:#0b0d10;image-rendering:pixelated;margin-bottom:8px}
 .pick q{display:block;font-size:14px;margin-bottom:8px;quotes:none}
 .pick b{font-size:13.5px}
 .pick span{color:var(--soft)}
@@ -78,7 +80,8 @@ details{margin-top:10px}
 summary{cursor:pointer;color:var(--soft);font-size:14px}
 .slide{display:flex;gap:12px;align-items:center;margin:8px 0 0;color:var(--soft);font-size:14px}
 .slide input{flex:1;max-width:340px;accent-color:var(--c0)}
-footer{margin-top:56px;color:var(--soft);font-size:13px;border-top:1px solid var(--line);padding-top:14px}
+footer{margin-top:56px;color:var(--soft);font-size:13px;border-top:1px solid var(--line);
+ padding-top:14px}
 @media (max-width:560px){main{padding:24px 16px}h1{font-size:27px}.pair{grid-template-columns:1fr}}
 @media print{
  :root{"""
@@ -93,6 +96,10 @@ footer{margin-top:56px;color:var(--soft);font-size:13px;border-top:1px solid var
  .pair{grid-template-columns:1fr 1fr;gap:12pt}
  .picks{grid-template-columns:repeat(6,1fr)}
  .slide,summary{display:none}
+ .tiles{grid-template-columns:repeat(5,1fr);gap:6pt}.tile{padding:8pt}.tile b{font-size:15pt}
+ .tile span{font-size:8.5pt}
+ .scroll{overflow:visible}table{font-size:8pt}th,td{padding:4pt}.range{font-size:7pt}
+ .pick{font-size:8pt;padding:5pt}.pick b{font-size:8.5pt}
  *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }
 """

@@ -1,7 +1,7 @@
 """Charts as SVG: a frame with axes, and what is drawn into it.
 
-Colours are CSS variables (`style.py`), so that one drawing serves light, dark and print. Whatever is
-told by colour is told by a dash or a word as well.
+Colours are CSS variables (`style.py`), so that one drawing serves light, dark and print.
+Whatever is told by colour is told by a dash or a word as well.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Frame:
         x: tuple[float, float],
         y: tuple[float, float],
         *,
-        size: tuple[int, int] = (680, 340),
-        margins: tuple[int, int, int, int] = (14, 118, 46, 58),
+        size: tuple[int, int] = (1000, 420),
+        margins: tuple[int, int, int, int] = (14, 118, 46, 62),
     ) -> None:
         self._title, self._description = title, description
         self._x = x if x[1] > x[0] else (x[0] - 0.5, x[0] + 0.5)
@@ -112,10 +112,11 @@ class Frame:
         for value in ticks(*self._y):
             at = _number(self.py(value))
             text = f"{value:.0%}" if percent else f"{value:,.6g}"
-            if percent and (self._y[1] - self._y[0]) < 0.06:
+            if percent and abs(100 * value - round(100 * value)) > 1e-6:
                 text = f"{value:.1%}"
             self.add(
-                f'<line class="grid" x1="{self.left}" x2="{_number(self.right)}" y1="{at}" y2="{at}"/>'
+                f'<line class="grid" x1="{self.left}" x2="{_number(self.right)}" y1="{at}" '
+                f'y2="{at}"/>'
             )
             self.text(self.left - 8, self.py(value) + 4, text, anchor="end")
         for value in ticks(*self._x, 8) if numbers else ():
@@ -182,8 +183,13 @@ class Frame:
         path = "".join(f"M{_number(a)} {_number(b)}h0" for a, b in places)
         if path:
             self.add(
-                f'<path d="{path}" fill="none" stroke-linecap="round" stroke-width="{size}" {looks}/>'
+                f'<path d="{path}" fill="none" stroke-linecap="round" stroke-width="{size}" '
+                f"{looks}/>"
             )
+
+    def room_for(self, names: Sequence[str]) -> None:
+        """Leave as much room on the right as the longest name takes."""
+        self._right = 22 + 7 * max(map(len, names), default=0)
 
     def end_labels(self, ends: Sequence[tuple[float, str, int]]) -> None:
         """Write names beside the ends of lines, moved apart where they would overlap."""

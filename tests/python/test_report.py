@@ -1,0 +1,215 @@
+"""The page says what the records say, needs nothing else, and opens in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from socbi.errors import InvalidInputError
+from socbi.measures import RoundRecord, curves_of, summarised
+from socbi.report import Picked, PoolMap, report
+from socbi.report.png import png
+from socbi.report.svg import ticks
+
+VOID = {"meta", "img", "input", "br"}
+
+
+def records(arms=("new", "random", "margin"), tasks=("digits/low",), seeds=3):
+    return [
+        RoundRecord(
+            task, arm, seed, number, 20 + 10 * number,
+            0.6 + 0.05 * number + 0.013 * len(arm) + 0.004 * seed,
+            class_counts=(12 + 6 * number, 8 + 4 * number), balance=0.2,
+            picks=tuple(range(10 * number, 10 * number + 10)),
+            times={"sort": 0.002, "train": 0.05}, ties=90 - 9 * number, k=10,
+        )
+        for task in tasks for arm in arms for seed in range(seeds) for number in range(4)
+    ]  # fmt: skip
+
+
+def full_page(**changes):
+    vectors = np.random.default_rng(0).normal(size=(300, 5)).astype(np.float32)
+    given = {
+        "title": "Digits & <others>",
+        "about": "A test.",
+        "full": {"digits/low": 0.9},
+        "pool_map": PoolMap.of(vectors, range(40)),
+        "picked": [
+            Picked(7, 1, "three", "value 0.4 <b>", np.zeros((8, 8), np.uint8)),
+            Picked("x-9", 2, text="a <script> in a text"),
+        ],
+        "class_names": ["zero", "one"],
+    }
+    return report(records(), **{**given, **changes})
+
+
+class Checker(HTMLParser):
+    """Sees that what is opened is closed, and gathers addresses."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.addresses, self.words = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in VOID:
+            self.open.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def checked(html):
+    checker = Checker()
+    checker.feed(html)
+    assert checker.open == []
+    return checker
+
+
+def test_a_page_is_whole_and_needs_no_other_file():
+    found = checked(full_page().html)
+    assert all(address.startswith("data:image/png;base64,") for address in found.addresses)
+    assert "http" not in full_page().html.replace("http://www.w3.org/2000/svg", "")
+    assert "@import" not in full_page().html
+    assert "url(" not in full_page().html
+
+
+def test_what_users_wrote_is_shown_and_not_run():
+    html = full_page().html
+    assert "Digits &amp; &lt;others&gt;" in html
+    assert "a &lt;script&gt; in a text" in html
+    assert html.count("<script>") == 1
+
+
+def test_the_table_says_what_the_records_say():
+    words = " ".join(checked(full_page().html).words)
+    for one in summarised(curves_of(records()), records()):
+        assert f"{one.area.mean:.4f}" in words
+        for paired in one.against.values():
+            assert f"{100 * paired.mean:+.2f}" in words
+    assert "all labels: 90.0%" in words
+
+
+def test_every_chart_has_a_title_and_a_description_and_stands_alone(tmp_path):
+    made = full_page()
+    assert list(made.charts) == [
+        "curves-1", "map", "balance", "classes", "times", "rounds", "ties", "k",
+    ]  # fmt: skip
+    page = made.write(tmp_path / "page.html", charts=True)
+    assert page.read_text() == made.html
+    for name in made.charts:
+        root = ET.parse(tmp_path / f"page-{name}.svg").getroot()
+        space = "{http://www.w3.org/2000/svg}"
+        assert root.find(f"{space}title").text
+        assert root.find(f"{space}desc").text
+    assert made.html.count("<svg") == made.html.count("<desc>") == 8
+
+
+def test_tables_name_their_rows_and_columns():
+    html = full_page().html
+    assert html.count("<th scope='row'>") == 3
+    assert "<th scope='col'>area under the curve</th>" in html
+
+
+def test_a_session_without_a_test_set_has_a_page_too():
+    plain = [RoundRecord("mine", "coverage", 0, n, 10 * n + 10, picks=(n,)) for n in range(3)]
+    html = report(plain, title="Mine").html
+    checked(html)
+    assert "There is no test set" in html
+    assert "labels so far" in html
+
+
+def test_one_round_of_one_arm_is_enough():
+    checked(report([RoundRecord("a", "b", 0, 0, 5, 0.5)], title="One").html)
+
+
+def test_many_tasks_have_a_curve_each():
+    made = report(records(tasks=("a/low", "b/low")), title="Two")
+    assert {"curves-1", "curves-2"} <= set(made.charts)
+
+
+def test_a_large_pool_is_drawn_in_part_and_that_is_said():
+    vectors = np.random.default_rng(0).normal(size=(1_000_000, 4)).astype(np.float32)
+    drawn = PoolMap.of(vectors, [3, 999_999])
+    assert set(drawn.ids) >= {3, 999_999}
+    html = full_page(pool_map=drawn).html
+    assert "Drawn are 4,002 of 1,000,000 samples" in html
+    assert len(html) < 200_000
+
+
+def test_the_map_is_that_of_the_principal_components():
+    decomposition = pytest.importorskip("sklearn.decomposition")
+    vectors = np.random.default_rng(1).normal(size=(200, 6)) * [5, 3, 1, 1, 1, 1]
+    found = PoolMap.of(vectors)
+    expected = decomposition.PCA(2).fit(vectors)
+    np.testing.assert_allclose(np.abs(found.places), np.abs(expected.transform(vectors)), atol=1e-8)
+    assert found.explained == pytest.approx(expected.explained_variance_ratio_.sum())
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (6, 4, 3)])
+def test_thumbnails_are_read_back_as_they_were(shape):
+    image_module = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    np.testing.assert_array_equal(np.asarray(image_module.open(io.BytesIO(png(pixels)))), pixels)
+    assert base64.b64encode(png(pixels))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0.95, 0.97), (50, 450), (0, 1e-9), (-3, 8e6)])
+def test_ticks_are_few_and_within(low, high):
+    found = ticks(low, high)
+    assert 2 <= len(found) <= 8 or high < 1e-6
+    assert all(low - 1e-9 <= one <= high + 1e-9 for one in found)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: report([], title="None"), "there is nothing to report yet"),
+        (lambda: full_page(main="best"), "main must be one of new, random, margin, got 'best'"),
+        (lambda: PoolMap.of(np.zeros((3, 2)), [3]), "picks must be ids from 0 to 2, got 3 to 3"),
+        (lambda: png(np.zeros((2, 2))), "an image must be uint8"),
+    ],
+)
+def test_wrong_input_is_refused(call, message):
+    with pytest.raises(InvalidInputError, match=re.escape(message)):
+        call()
+
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium here to open the page with")
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_browser_opens_the_page_runs_its_slider_and_loads_nothing(tmp_path, dark):
+    html = full_page().html.replace(
+        "</body>",
+        "<script>document.title='rounds '+document.querySelectorAll('g.round').length+"
+        "' loaded '+performance.getEntriesByType('resource').filter("
+        "e=>!e.name.startsWith('data:')).length+' hidden '+slider.parentElement.hidden</script>"
+        "</body>",
+    )
+    page = tmp_path / "page.html"
+    page.write_text(html, encoding="utf-8")
+    options = [
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        f"--user-data-dir={tmp_path / 'user'}",
+    ]  # fmt: skip
+    options += ["--force-dark-mode"] if dark else []
+    command = [BROWSER, *options, "--dump-dom", page.as_uri()]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    assert "<title>rounds 4 loaded 0 hidden false</title>" in dom
