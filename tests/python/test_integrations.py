@@ -271,3 +271,42 @@ def test_what_is_no_data_set_is_refused():
         hf.pool_state(a_dataset(name=["a"]))
     with pytest.raises(InvalidTypeError, match="'label' must be class numbers"):
         hf.pool_state(a_dataset(label=["cat"]), embedding=None)
+
+
+def test_rows_of_whole_numbers_and_a_single_row():
+    rows, labels = np.array([[1], [3], [9]]), np.array([0, MISSING_LABEL, MISSING_LABEL])
+    for strategy in (KCenterGreedy(), CoverageMargin()):
+        query = EmbeddingQuery(strategy, random_state=0)
+        assert query.query(rows, labels)[0] in (1, 2)
+        assert query.query(rows[:1], labels[1:2]).tolist() == [0]
+
+
+def test_ids_that_come_in_during_an_epoch_begin_it_anew():
+    sampler = LabelledSampler([1, 2, 3], shuffle=False)
+    epoch = iter(sampler)
+    first = next(epoch)
+    sampler.extend([4])
+    assert [first, *epoch] == [1, 1, 2, 3, 4]
+
+
+def test_an_epoch_given_whole_is_followed_by_the_next():
+    sampler = LabelledSampler([1, 2, 3], seed=1)
+    taken = [one for _, one in zip(range(3), sampler, strict=False)]
+    again = LabelledSampler([1, 2, 3], seed=5)
+    again.load_state_dict(sampler.state_dict())
+    assert sorted(taken) == [1, 2, 3]
+    assert list(again) == list(sampler)
+    assert sorted(again) == [1, 2, 3]
+
+
+def test_columns_that_are_no_labels_or_vectors_are_refused():
+    datasets = pytest.importorskip("datasets")
+    columns = {"label": [0, None], "flag": [True, False], "embedding": [[1.0], None]}
+    data = datasets.Dataset.from_dict(columns)
+    assert hf.pool_state(data.with_format("numpy"), embedding=None).labelled.tolist() == [0]
+    with pytest.raises(InvalidTypeError, match="must be class numbers"):
+        hf.pool_state(data, label="flag", embedding=None)
+    with pytest.raises(InvalidTypeError, match="label must be the name of a column, got None"):
+        hf.pool_state(data, label=None)
+    with pytest.raises(InvalidInputError, match="'embedding' must hold a vector for each"):
+        _ = hf.pool_state(data).embeddings

@@ -57,12 +57,14 @@ def pool_state(
             f"dataset must be a datasets.Dataset, got {type(dataset).__name__}; of a DatasetDict "
             "give one split"
         )
+    if not isinstance(label, str):
+        raise InvalidTypeError(f"label must be the name of a column, got {label!r}")
     for name in (label, embedding):
         if name is not None and name not in columns:
             raise InvalidInputError(
                 f"the data set has no column {name!r}, only {', '.join(columns)}; say which to use"
             )
-    labelled, labels = _labels(dataset[label], label)
+    labelled, labels = _labels(dataset.with_format(None)[label], label)
     if embedding is not None:
         parts.setdefault("embeddings", lambda: _vectors(dataset, embedding))
     return PoolState(len(dataset), labelled=labelled, labels=labels, **parts)
@@ -70,7 +72,7 @@ def pool_state(
 
 def _labels(column: Any, name: str) -> tuple[IdArray, IdArray]:
     values = [-1 if one is None else one for one in column]
-    if not all(isinstance(one, int) for one in values):
+    if not all(isinstance(one, int) and not isinstance(one, bool) for one in values):
         raise InvalidTypeError(f"the column {name!r} must be class numbers, -1 or None")
     numbers = np.array(values, np.int64)
     labelled = np.flatnonzero(numbers >= 0)
@@ -78,4 +80,9 @@ def _labels(column: Any, name: str) -> tuple[IdArray, IdArray]:
 
 
 def _vectors(dataset: Any, name: str) -> npt.NDArray[np.float32]:
-    return np.asarray(dataset.with_format("numpy")[name][:], np.float32)
+    try:
+        return np.asarray(dataset.with_format("numpy")[name][:], np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"the column {name!r} must hold a vector for each sample, all of one length: {error}"
+        ) from error

@@ -48,6 +48,8 @@ class _Query(SingleAnnotatorPoolQueryStrategy):  # type: ignore[misc]
         labelled = np.flatnonzero(is_labeled(y, self.missing_label_))
         labels = np.unique(y[labelled], return_inverse=True)[1]
 
+        vectors = X if X.dtype.kind == "f" else X.astype(np.float32)
+
         def boundary() -> BoundaryScorer:
             scorer = BoundaryScorer(SemiOrderedIndex(len(X)), X.astype(np.float32))
             scorer.observe(labelled)
@@ -58,8 +60,8 @@ class _Query(SingleAnnotatorPoolQueryStrategy):  # type: ignore[misc]
             labelled=labelled,
             labels=labels.astype(np.int64),
             candidates=mapping,
-            embeddings=X,
-            graph=lambda: knn_graph(X, min(_NEIGHBORS, len(X) - 1), progress=False),
+            embeddings=vectors,
+            graph=lambda: knn_graph(vectors, max(1, min(_NEIGHBORS, len(X) - 1)), progress=False),
             boundary=boundary,
             **parts,
         )

@@ -58,15 +58,22 @@ class LabelledSampler:
         self._given = 0
 
     def __len__(self) -> int:
-        """Return the number of ids of an epoch."""
+        """Return the number of ids of a whole epoch, also where one goes on in its middle."""
         return len(self._ids)
 
     def __iter__(self) -> Iterator[int]:
-        """Give the rest of the epoch under way."""
-        order = self._order()
+        """Give the rest of the epoch under way; a new one if it was given whole."""
+        if self._given >= len(self._ids):
+            self._begin_next()
+        ids, order = self._ids, self._order()
         while self._given < len(order):
             self._given += 1
             yield int(order[self._given - 1])
+            if self._ids is not ids:  # others came in, and the epoch begins anew
+                ids, order = self._ids, self._order()
+        self._begin_next()
+
+    def _begin_next(self) -> None:
         self._epoch += 1
         self._given = 0
 
