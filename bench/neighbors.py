@@ -11,12 +11,14 @@ the vectors. Needs ``pip install '.[bench]'``.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import multiprocessing
 import statistics
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -210,8 +212,8 @@ def exact_answers(pool: Vectors, queries: Vectors) -> Ids:
 
 def in_own_process(call: Callable[..., Measured], *arguments: object) -> Measured:
     """So that the memory of one is not that of the one before."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(call, arguments)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(call, *arguments).result()
 
 
 def measure(contender: type[Contender], pool: Vectors, queries: Vectors, true: Ids) -> Record:
@@ -220,7 +222,6 @@ def measure(contender: type[Contender], pool: Vectors, queries: Vectors, true: I
     warm.build(pool[:2_000])
     warm.search(queries[:10], one.efforts[0])
     del warm
-    gc.collect()
     before = resident_bytes()
     begin = time.perf_counter()
     one.build(pool)
@@ -258,6 +259,9 @@ def timed(one: Contender, queries: Vectors, true: Ids, effort: int) -> tuple[int
 
 
 def resident_bytes() -> int:
+    """What the process holds, without what was freed and is only kept by the allocator."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * 4096
 

@@ -11,7 +11,7 @@ import argparse
 import sys
 from collections import Counter
 
-from bench import neighbor_page, plots
+from bench import neighbor_page, plots, pool_page
 from bench.machines import Machine, machines
 from bench.promises import (
     GRID,
@@ -50,6 +50,7 @@ def main() -> int:
     replace_between(PAGE, "measured", sections or [missing(LIMIT, GRID, REPLAY)])
     replace_between(README, "rounds", short_table(found))
     neighbor_page.draw(None if arguments.no_plots else PLOTS)
+    pool_page.draw()
     return 0
 
 

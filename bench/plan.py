@@ -9,7 +9,6 @@ The goal: seconds within 2x, bytes within 20%. ``--quick`` stops at 10,000.
 from __future__ import annotations
 
 import argparse
-import gc
 import time
 
 import numpy as np
@@ -68,7 +67,6 @@ def measure(told: dict[int, Estimate], pool: Vectors, queries: Vectors) -> list[
     warm.add(np.arange(1_000), pool[:1_000], progress=False)
     warm.search(queries[:300], max(told), progress=False)
     del warm
-    gc.collect()
     before = resident_bytes()
     index = made()
     begin = time.perf_counter()

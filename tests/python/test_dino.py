@@ -27,6 +27,15 @@ TINY = DinoSettings(
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """So small networks gain nothing by a second, and beside other work it waits for the first."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def striped(count, seed=0):
     """Images with stripes across or down, in noise: two kinds that a label-free run can tell."""
     rng = np.random.default_rng(seed)
@@ -207,6 +216,8 @@ def test_the_encoder_outlives_its_file(tmp_path):
     loaded = DinoEncoder.load(tmp_path / "encoder.pt", device="cpu")
     assert loaded.fingerprint == encoder.fingerprint
     assert np.array_equal(loaded.encode(list(pool)), encoder.encode(list(pool)))
+    prepared = [encoder.prepare(sample) for sample in pool]
+    assert np.array_equal(encoder.encode(prepared), encoder.encode(list(pool)))
     assert encoder.encode(list(pool)).shape == (32, encoder.dim) == (32, 32)
 
 
@@ -218,6 +229,21 @@ def test_the_teacher_follows_the_student_slowly(tmp_path):
     run._move_teacher(0.9)
     for old, teacher in zip(before, run._teacher.parameters(), strict=True):
         assert torch.allclose(teacher, old + 0.1, atol=1e-6)
+
+
+@pytest.mark.parametrize("grid", [1, 2])
+def test_the_small_resnet_goes_on_to_the_same_losses_too(tmp_path, grid):
+    settings = dataclasses.replace(TINY, backbone="small-resnet", grid=grid, epochs=3)
+    straight = trainer(tmp_path / "straight", settings)
+    encoder = straight.fit()
+    assert encoder.dim == grid**2 * settings.width
+    trainer(tmp_path / "parts", settings).fit(1)
+    resumed = trainer(tmp_path / "parts", settings)
+    assert resumed.fit().fingerprint == encoder.fingerprint
+    assert losses(resumed) == losses(straight)
+    pool = striped(40)
+    alone = np.vstack([encoder.encode([sample]) for sample in pool])
+    assert np.allclose(alone, encoder.encode(list(pool)), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "vit_tiny_patch16_224"])

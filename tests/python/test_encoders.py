@@ -160,6 +160,8 @@ def test_clip_towers_alone_and_together(tiny):
     alone = np.vstack([image.encode([sample]) for sample in pool])
     assert np.allclose(alone, vectors[image], atol=1e-5)
     assert len({one.fingerprint.key for one in vectors}) == 3
+    prepared = [both.prepare(sample) for sample in pool]
+    assert np.array_equal(both.encode(prepared), vectors[both])
 
 
 @needs_clip

@@ -94,6 +94,19 @@ print(sorted(loaded - set(sys.stdlib_module_names) - {"numpy"}))
     assert run(program) == "['socbi']\n"
 
 
+def test_what_stands_above_the_index_is_loaded_when_asked_for():
+    program = """
+import sys
+import socbi
+assert "socbi.pool" not in sys.modules
+from socbi import EmbeddingStore, Pool, embed
+print(Pool.__module__, EmbeddingStore.__module__, embed.__module__)
+"""
+    assert run(program) == "socbi.pool.pool socbi.pool.store socbi.encoders.embedding\n"
+    with pytest.raises(AttributeError, match="module 'socbi' has no attribute 'Poool'"):
+        socbi.Poool  # noqa: B018
+
+
 def test_importing_takes_little_longer_than_numpy():
     program = """
 import time

@@ -157,9 +157,9 @@ def test_folders_of_classes_and_flat_ones(tmp_path):
 def test_hundred_thousand_rows_are_read_in_five_seconds(tmp_path):
     rows = [{"id": f"s{number}", "says": f"words {number}"} for number in range(100_000)]
     write_csv(tmp_path / "rows.csv", rows, ["id", "says"])
-    begin = time.perf_counter()
+    begin = time.process_time()  # its own work, whatever else the machine has to do
     pool = Pool.from_manifest(tmp_path / "rows.csv", text="says")
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
     assert pool["s99999"].text == "words 99999"
 
 
@@ -238,6 +238,82 @@ def test_ids_follow_their_samples_through_shuffles_and_removals(seed, count):
             assert pool.ids.position(sample.id) == position
             assert sample.text == sample.id + "!"
             assert sample.label == sample.id[-1]
+
+
+@settings(deadline=None)
+@given(
+    parts=st.lists(st.lists(st.integers(0, 30), max_size=8, unique=True), min_size=1, max_size=6)
+)
+def test_ids_follow_their_samples_through_growth(parts):
+    """Against a list of ids: what is here stays where it is, what is new follows."""
+
+    def made(numbers):
+        ids = [f"id{number}" for number in numbers]
+        return Pool.from_arrays(
+            text=[one + "!" for one in ids], ids=ids, labels=[one[-1] for one in ids]
+        )
+
+    pool, expected, left_out = made(parts[0]), list(parts[0]), []
+    for part in parts[1:]:
+        twice = [number for number in part if number in expected]
+        if twice:
+            with pytest.raises(IntakeError, match=f"duplicate id, 'id{twice[0]}' was there before"):
+                pool.joined(made(part))
+        before, text = list(pool.ids), [sample.text for sample in pool]
+        grown = pool.joined(made(part), on_problem="skip")
+        assert (list(pool.ids), [sample.text for sample in pool]) == (before, text)
+        expected += [number for number in part if number not in twice]
+        left_out += twice
+        pool = grown
+    assert list(pool.ids) == [f"id{number}" for number in expected]
+    assert pool.intake.taken == len(pool) == len(expected)
+    assert len(pool.intake.problems) == len(left_out)
+    assert pool.classes == tuple(sorted({str(number)[-1] for number in expected}))
+    for position, sample in enumerate(pool):
+        assert pool.ids.position(sample.id) == position
+        assert (sample.text, sample.label) == (sample.id + "!", sample.id[-1])
+
+
+def test_a_pool_grows_by_a_manifest_and_keeps_both_reports(tmp_path):
+    (tmp_path / "one.csv").write_text("id,says,kind\na,x,1\na,y,2\n")
+    (tmp_path / "two.csv").write_text("id,says,kind\nb,z,\n,w,3\n")
+    options = {"text": "says", "table": ["kind"], "label": "kind", "on_problem": "skip"}
+    one, two = (Pool.from_manifest(tmp_path / f"{name}.csv", **options) for name in ("one", "two"))
+    grown = one.joined(two)
+    assert [(one.id, one.text, one.row, one.label) for one in grown] == [
+        ("a", "x", {"kind": "1"}, "1"),
+        ("b", "z", {"kind": None}, None),
+    ]
+    assert [one.kind for one in grown.intake.problems] == ["duplicate id", "missing value"]
+    assert len(one) == len(two) == 1
+    assert list(grown.subset([]).joined(two).ids) == ["b"]
+
+
+def test_growing_often_nests_nothing():
+    pool = Pool.from_arrays(text=["0"], ids=[0])
+    for number in range(1, 1100):  # beyond the depth to which Python recurses
+        pool = pool.joined(Pool.from_arrays(text=[str(number)], ids=[number]))
+    assert [sample.text for sample in pool] == [str(sample.id) for sample in pool]
+
+
+def test_pools_that_differ_are_not_joined():
+    pool = Pool.from_arrays(text=["a"], table={"x": [1], "y": [2]})
+    with pytest.raises(InvalidTypeError, match="a pool is joined with a Pool, got list"):
+        pool.joined([pool])
+    for other in (
+        Pool.from_arrays(text=["b"], ids=[1]),
+        Pool.from_arrays(text=["b"], table={"x": [1]}, ids=[1]),
+    ):
+        with pytest.raises(InvalidInputError, match="must consist of the same: here samples have"):
+            pool.joined(other)
+    named = Pool.from_arrays(text=["b"], table={"x": [1], "y": [2]}, ids=["b"])
+    with pytest.raises(InvalidTypeError, match="all strings or all whole numbers"):
+        pool.joined(named)
+    with pytest.raises(InvalidInputError, match="on_problem must be 'raise' or 'skip'"):
+        pool.joined(pool, on_problem="ignore")
+    numbered, named = (Pool.from_arrays(text=["a"], ids=[n], labels=[n or "x"]) for n in (0, 1))
+    with pytest.raises(InvalidInputError, match="labels must be all strings or all numbers"):
+        numbered.joined(named)
 
 
 @pytest.mark.parametrize("factor", [1, 0.3, 0.1])

@@ -11,7 +11,8 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 README = TOP / "README.md"
-PAGES = [README, *(TOP / "docs" / name for name in ("neighbors.md", "pools.md", "strategies.md"))]
+GUIDES = ("neighbors.md", "pools.md", "sessions.md", "strategies.md")
+PAGES = [README, *(TOP / "docs" / name for name in GUIDES)]
 EXAMPLE = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
 
 
@@ -28,12 +29,12 @@ def test_example_prints_what_the_page_says(code, printed, tmp_path, monkeypatch)
 
 
 def test_every_python_block_is_an_example_with_its_output():
-    assert len(EXAMPLE.findall(README.read_text())) == README.read_text().count("```python") == 2
+    assert len(EXAMPLE.findall(README.read_text())) == README.read_text().count("```python") == 3
 
 
 def test_the_first_two_commands_install_and_run_and_install_and_test():
     block = README.read_text().split("```bash\n")[1].split("```")[0].splitlines()
     assert block == [
         "pip install . && python -m socbi.demo",
-        "pip install '.[test]' && python -m pytest",
+        "pip install -c constraints.txt '.[test]' && python -m pytest",
     ]

@@ -201,33 +201,41 @@ def test_twenty_kills_end_with_the_very_bytes_of_an_undisturbed_run(tmp_path):
     pool = Pool.from_arrays(images=images(20_000))
     begun = embed(pool, PixelEncoder(4), EmbeddingStore(tmp_path / "one"), shard_rows=1_000,
                   progress=False)  # fmt: skip
-    killed, after = 0, random.Random(1)
+    undisturbed = shard_bytes(tmp_path / "one")
+    assert len(undisturbed) == 20
+    after = random.Random(1)
+    killed, stores = 0, 1
     while killed < 20:
-        process = subprocess.Popen(
-            [sys.executable, "-c", EMBEDDING, str(tmp_path / "other")],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        with process:
-            assert process.stdout.readline() == "ready\n"
-            try:
-                process.wait(after.uniform(0, 0.5 * begun.elapsed_s))
-                break  # it was quicker
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                killed += 1
-    assert killed >= 3
-    store = EmbeddingStore(tmp_path / "other")
-    embed(pool, PixelEncoder(4), store, shard_rows=1_000, progress=False)
-    for folder in ("one", "other"):
-        shelf = EmbeddingStore(tmp_path / folder).shelf(PixelEncoder(4).fingerprint)
+        folder = tmp_path / f"killed-{stores}"
+        if killed_while_embedding(folder, after.uniform(0, 0.3 * begun.elapsed_s)):
+            killed += 1
+        else:  # it got to the end: another store for the kills that are left
+            assert shard_bytes(folder) == undisturbed
+            stores += 1
+    embed(pool, PixelEncoder(4), EmbeddingStore(folder), shard_rows=1_000, progress=False)
+    assert shard_bytes(folder) == undisturbed
+    for path in tmp_path.iterdir():
+        shelf = EmbeddingStore(path).shelf(PixelEncoder(4).fingerprint)
         assert list(shelf.ids()) == list(range(20_000))
         assert shelf.verify() == []
-    shards = [
-        [path.read_bytes() for path in sorted((tmp_path / folder / "shards").iterdir())]
-        for folder in ("one", "other")
-    ]
-    assert len(shards[0]) == 20
-    assert shards[0] == shards[1]
+
+
+def killed_while_embedding(folder, seconds):
+    """Embed in a process of its own; say whether it was killed before it came to the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", EMBEDDING, str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout.readline() == "ready\n"
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+    return process.returncode == -signal.SIGKILL
+
+
+def shard_bytes(folder):
+    return [path.read_bytes() for path in sorted((folder / "shards").iterdir())]
 
 
 def test_only_what_is_missing_is_embedded_whatever_became_of_the_pool(tmp_path):

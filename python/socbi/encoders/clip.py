@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from socbi.encoders.devices import chosen_device, import_torch, usual_batch_size
 from socbi.encoders.encoder import Vectors
-from socbi.encoders.text import weights_hash
+from socbi.encoders.model import ModelEncoder, weights_hash
 from socbi.encoders.torchvision_repair import import_torchvision
 from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.pool import Fingerprint, Sample
@@ -24,7 +24,7 @@ __all__ = ["ClipEncoder"]
 Tower: TypeAlias = Literal["image", "text", "both"]
 
 
-class ClipEncoder:
+class ClipEncoder(ModelEncoder):
     """An open_clip model: its image tower, its text tower, or both side by side.
 
     Parameters
@@ -41,12 +41,11 @@ class ClipEncoder:
         As torch calls it; a GPU where torch sees one by default.
     batch_size
         As fits the device by default.
-    workers
-        Threads that decode and resize images; all cores by default.
 
     Notes
     -----
-    Half precision on a GPU. Needs ``pip install -c constraints.txt 'socbi[clip]'``.
+    Half precision on a GPU. `embed` decodes and resizes images in threads, beside the model. Needs
+    ``pip install -c constraints.txt 'socbi[clip]'``.
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class ClipEncoder:
         tower: Tower = "image",
         device: str | None = None,
         batch_size: int | None = None,
-        workers: int | None = None,
         seed: int = 0,
     ) -> None:
         if tower not in ("image", "text", "both"):
@@ -72,14 +70,13 @@ class ClipEncoder:
             self._model, self._transform = _created(open_clip, name, pretrained)
         self._model.eval()
         self._hash = weights_hash(self._model)
-        if self._device.type == "cuda":
-            self._model.half()
-        self._model.to(self._device)
+        on_gpu = self._device.type == "cuda"
+        self._precision = self._torch.float16 if on_gpu else self._torch.float32
+        self._model.to(self._device, self._precision)
         self._tokenizer = open_clip.get_tokenizer(name)
         self._name = f"clip {name} {Path(pretrained).name if pretrained else 'untrained'} {tower}"
         side = self._image_size()
         self._batch_size = batch_size or usual_batch_size(self._torch, self._device, side)
-        self._workers = workers or os.cpu_count() or 1
         self._dim = len(self._zeros()) * (2 if tower == "both" else 1)
 
     @contextmanager
@@ -99,19 +96,9 @@ class ClipEncoder:
             return self._model.encode_text(self._tokenizer([""]).to(self._device))[0]
 
     @property
-    def dim(self) -> int:
-        """Return the number of dimensions."""
-        return self._dim
-
-    @property
-    def batch_size(self) -> int:
-        """Return how many samples are encoded together."""
-        return self._batch_size
-
-    @property
     def fingerprint(self) -> Fingerprint:
         """Return what tells this encoder from every other."""
-        precision = "float16" if self._device.type == "cuda" else "float32"
+        precision = str(self._precision).removeprefix("torch.")
         return Fingerprint(self._name, self._hash, f"{self._transform}, {precision}", self._dim)
 
     def encode(self, batch: Sequence[Sample]) -> Vectors:
@@ -125,14 +112,18 @@ class ClipEncoder:
         vectors = np.hstack(parts)
         return vectors / np.float32(len(parts) ** 0.5)
 
+    def prepare(self, sample: Sample) -> Sample:
+        """Return the sample with its image as the tensor that the image tower takes."""
+        if self._tower == "text" or isinstance(sample.image, self._torch.Tensor):
+            return sample
+        if sample.image is None:
+            raise InvalidInputError(f"sample {sample.id!r} has no image; this tower needs one")
+        return replace(sample, image=self._transform(sample.image))
+
     def _images(self, batch: Sequence[Sample]) -> Vectors:
-        for sample in batch:
-            if sample.image is None:
-                raise InvalidInputError(f"sample {sample.id!r} has no image; this tower needs one")
-        with ThreadPoolExecutor(self._workers) as pool:
-            inputs = list(pool.map(lambda sample: self._transform(sample.image), batch))
-        stacked = self._torch.stack(inputs).to(self._device)
-        return self._directions(self._model.encode_image(self._narrowed(stacked)))
+        stacked = self._torch.stack([self.prepare(sample).image for sample in batch])
+        images = stacked.to(self._device, self._precision)
+        return self._directions(self._model.encode_image(images))
 
     def _texts(self, batch: Sequence[Sample]) -> Vectors:
         for sample in batch:
@@ -140,9 +131,6 @@ class ClipEncoder:
                 raise InvalidInputError(f"sample {sample.id!r} has no text; this tower needs one")
         tokens = self._tokenizer([str(sample.text) for sample in batch]).to(self._device)
         return self._directions(self._model.encode_text(tokens))
-
-    def _narrowed(self, images: Any) -> Any:
-        return images.half() if self._device.type == "cuda" else images
 
     def _directions(self, found: Any) -> Vectors:
         wide = found.float()

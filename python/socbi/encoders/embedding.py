@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from socbi.encoders.encoder import Encoder, Vectors
-from socbi.errors import InvalidInputError, SocbiError
+from socbi.encoders.reading import Read, Unreadable, read_ahead, reading_threads
+from socbi.errors import InvalidInputError
 from socbi.pool import EmbeddingStore, Intake, Pool, Sample, SampleId
 from socbi.pool.intake import OnProblem
 from socbi.pool.store import Precision, Shelf
@@ -49,6 +53,7 @@ def embed(
     shard_rows: int = SHARD_ROWS,
     dtype: Precision = "float16",
     on_problem: OnProblem = "raise",
+    readers: int | None = None,
     progress: bool = True,
 ) -> Embedded:
     """Embed the samples of a pool that the store has no embedding of, shard by shard.
@@ -61,12 +66,15 @@ def embed(
     batch_size
         Samples that are encoded together; as the encoder likes it by default.
     shard_rows
-        Samples of a shard. Memory is bounded by one shard and one batch.
+        Samples of a shard. Memory is bounded by one shard and three batches.
     dtype
         How a new shelf keeps the embeddings.
     on_problem
         What to do with a sample that cannot be read, such as a broken image: ``"raise"``, or
         ``"skip"`` it and list it. A skipped one is tried again by the next call.
+    readers
+        Threads that read and decode samples while earlier ones are encoded: by default all cores,
+        or one for a pool over a data set of another library.
 
     Examples
     --------
@@ -82,25 +90,21 @@ def embed(
     for name, value in (("batch_size", size), ("shard_rows", shard_rows)):
         if value < 1:
             raise InvalidInputError(f"{name} must be 1 or more, got {value}")
+    threads = reading_threads(pool, readers)
     shelf = store.shelf(encoder.fingerprint, dtype)
     done = Embedded(shelf, intake=Intake(on_problem))
     begin = time.perf_counter()
     with store.writing():
         shelf.refresh()
         missing = [at for at, one in enumerate(pool.ids) if one not in shelf.ids()]
-        from tqdm.auto import tqdm
-
-        with tqdm(
-            total=len(pool),
-            initial=len(pool) - len(missing),
-            desc=f"embedding with {encoder.fingerprint.name}",
-            unit="sample",
-            disable=not progress,
-            delay=2.0,
-        ) as steps:
-            for first in range(0, len(missing), shard_rows):
-                shard = missing[first : first + shard_rows]
-                ids, vectors = _encoded(pool, shard, encoder, size, done.intake, steps.update)
+        shards = [missing[at : at + shard_rows] for at in range(0, len(missing), shard_rows)]
+        # No batch lies across two shards: a resume makes the batches of an undisturbed run.
+        batches = (shard[at : at + size] for shard in shards for at in range(0, len(shard), size))
+        read = read_ahead(pool, batches, getattr(encoder, "prepare", None), threads)
+        with closing(read), _bar(pool, missing, encoder, progress) as bar:
+            for shard in shards:
+                some = islice(read, -(-len(shard) // size))
+                ids, vectors = _encoded(some, pool, encoder, done.intake, bar.update)
                 shelf.append(ids, vectors)
                 done.new += len(ids)
     done.intake.taken = done.new
@@ -108,20 +112,32 @@ def embed(
     return done
 
 
+def _bar(pool: Pool, missing: Sequence[int], encoder: Encoder, progress: bool) -> Any:
+    """Return a bar of samples, their rate and the time left."""
+    from tqdm.auto import tqdm
+
+    return tqdm(
+        total=len(pool),
+        initial=len(pool) - len(missing),
+        desc=f"embedding with {encoder.fingerprint.name}",
+        unit="sample",
+        disable=not progress,
+        delay=2.0,
+    )
+
+
 def _encoded(
+    batches: Iterable[Read],
     pool: Pool,
-    positions: Sequence[int],
     encoder: Encoder,
-    size: int,
     intake: Intake,
     report: Callable[[int], object],
 ) -> tuple[list[SampleId], Vectors]:
-    """Return ids and vectors of the samples at these positions that can be read."""
+    """Return ids and vectors of those samples that could be read."""
     ids: list[SampleId] = []
     parts = [np.empty((0, encoder.dim), np.float32)]
-    for first in range(0, len(positions), size):
-        some = positions[first : first + size]
-        batch = list(_readable(pool, some, intake))
+    for read in batches:
+        batch = list(_readable(read, pool, intake))
         if batch:
             vectors = encoder.encode(batch)
             if vectors.shape != (len(batch), encoder.dim):
@@ -131,19 +147,13 @@ def _encoded(
                 )
             ids += [sample.id for sample in batch]
             parts.append(vectors)
-        report(len(some))
+        report(len(read))
     return ids, np.concatenate(parts)
 
 
-def _readable(pool: Pool, positions: Sequence[int], intake: Intake) -> Iterator[Sample]:
-    for position in positions:
-        try:
-            sample = pool.sample(position)
-        except FileNotFoundError as error:
-            intake.refuse("missing file", f"id {pool.ids[position]!r}", str(error))
-        except (OSError, SyntaxError, ValueError) as error:
-            if isinstance(error, SocbiError):
-                raise
-            intake.refuse("broken image", f"id {pool.ids[position]!r}", str(error))
+def _readable(read: Read, pool: Pool, intake: Intake) -> Iterator[Sample]:
+    for one in read:
+        if isinstance(one, Unreadable):
+            intake.refuse(one.kind, f"id {pool.ids[one.position]!r}", one.detail)
         else:
-            yield sample
+            yield one

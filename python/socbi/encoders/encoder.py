@@ -16,7 +16,12 @@ Vectors: TypeAlias = npt.NDArray[np.float32]
 
 
 class Encoder(Protocol):
-    """Samples in, vectors out; the same sample gives the same vector."""
+    """Samples in, vectors out; the same sample gives the same vector.
+
+    An encoder may also have ``prepare(sample) -> Sample``: the sample with its contents made small,
+    such as an image of the size that the model wants, for `encode` to give the same vector.
+    `embed` calls it in the threads that read, so that large images are not kept.
+    """
 
     @property
     def dim(self) -> int:

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from socbi.encoders.reading import reading_threads
 from socbi.errors import InvalidInputError
 from socbi.pool import Pool, Sample
 
-__all__ = ["resized", "resized_images"]
+__all__ = ["resized", "resized_images", "squared"]
 
 Pixels = npt.NDArray[np.uint8]
 
 
-def resized(sample: Sample, side: int, channels: int) -> Pixels:
-    """Return the pixels of an image, (channels, side, side); the middle square of a longer one."""
+def squared(sample: Sample, side: int, channels: int) -> Sample:
+    """Return the sample with the middle square of its image at this size; such a one as it is."""
     if sample.image is None:
         raise InvalidInputError(f"sample {sample.id!r} has no image; this encoder needs one")
     image = sample.image.convert("L" if channels == 1 else "RGB")
     short = min(image.size)
     left, top = (image.width - short) // 2, (image.height - short) // 2
     square = image.resize((side, side), _bicubic(), (left, top, left + short, top + short))
-    pixels = np.asarray(square, np.uint8)
+    return replace(sample, image=square)
+
+
+def resized(sample: Sample, side: int, channels: int) -> Pixels:
+    """Return the pixels of that square, (channels, side, side)."""
+    pixels = np.asarray(squared(sample, side, channels).image, np.uint8)
     return pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
@@ -36,7 +42,7 @@ def _bicubic() -> Any:
 
 
 def resized_images(pool: Pool, side: int, channels: int, progress: bool) -> Pixels:
-    """Return the pixels of all images, (n, channels, side, side), decoded on all cores."""
+    """Return the pixels of all images, (n, channels, side, side), decoded by threads."""
     if channels not in (1, 3):
         raise InvalidInputError(f"channels must be 1 or 3, got {channels}")
     pool.column("image")
@@ -48,7 +54,7 @@ def resized_images(pool: Pool, side: int, channels: int, progress: bool) -> Pixe
     from tqdm.auto import tqdm
 
     with (
-        ThreadPoolExecutor(os.cpu_count()) as threads,
+        ThreadPoolExecutor(reading_threads(pool, None)) as threads,
         tqdm(
             total=len(pool), desc="reading images", unit="image", disable=not progress, delay=2.0
         ) as steps,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,13 +42,17 @@ class PixelEncoder:
         """Return what tells this encoder from every other."""
         return Fingerprint("pixels", "", f"grey, {self._side} x {self._side}, box", self.dim)
 
+    def prepare(self, sample: Sample) -> Sample:
+        """Return the sample with its image small and grey; one that is stays as it is."""
+        if sample.image is None:
+            raise InvalidInputError(f"sample {sample.id!r} has no image; pixels need one")
+        box = 4  # PIL.Image.Resampling.BOX: each pixel is the mean of those that it stands for
+        small = sample.image.convert("L").resize((self._side, self._side), box)
+        return replace(sample, image=small)
+
     def encode(self, batch: Sequence[Sample]) -> Vectors:
         """Return the grey values of each image."""
         vectors = np.empty((len(batch), self.dim), np.float32)
-        for row, sample in zip(vectors, batch, strict=True):
-            if sample.image is None:
-                raise InvalidInputError(f"sample {sample.id!r} has no image; pixels need one")
-            box = 4  # PIL.Image.Resampling.BOX: each pixel is the mean of those that it stands for
-            small = sample.image.convert("L").resize((self._side, self._side), box)
-            row[:] = np.asarray(small, np.float32).ravel() / 255
+        for row, sample in zip(vectors, map(self.prepare, batch), strict=True):
+            row[:] = np.asarray(sample.image, np.float32).ravel() / 255
         return vectors

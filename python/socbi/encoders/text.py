@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from socbi.encoders.encoder import Vectors
+from socbi.encoders.model import ModelEncoder, weights_hash
 from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.pool import Fingerprint, Sample
 
-__all__ = ["TextEncoder", "weights_hash"]
+__all__ = ["TextEncoder"]
 
 
-class TextEncoder:
+class TextEncoder(ModelEncoder):
     """A sentence-transformers model, by its name or the folder that it was saved in.
 
     Parameters
@@ -51,16 +51,6 @@ class TextEncoder:
         self._dim = int(self._model.encode(["a"], show_progress_bar=False).shape[1])
 
     @property
-    def dim(self) -> int:
-        """Return the number of dimensions."""
-        return self._dim
-
-    @property
-    def batch_size(self) -> int:
-        """Return how many texts are encoded together."""
-        return self._batch_size
-
-    @property
     def fingerprint(self) -> Fingerprint:
         """Return what tells this encoder from every other."""
         form = "length 1" if self._normalize else "as they come"
@@ -82,23 +72,6 @@ class TextEncoder:
             convert_to_numpy=True,
         )
         return np.asarray(found, np.float32)
-
-
-def weights_hash(model: Any) -> str:
-    """Return a hash of the weights of a torch module, by name, type and value."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        plain = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}".encode())
-        # Bytes, because numpy has no bfloat16.
-        digest.update(plain.flatten().view(_bytes_type()).numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _bytes_type() -> Any:
-    import torch
-
-    return torch.uint8
 
 
 def _loaded(name: str, device: str | None) -> Any:

@@ -98,6 +98,7 @@ class FaissNeighbors(ApproximateNeighbors):
     def _store(self, vectors: Rows, threads: int, steps: Steps) -> None:
         self._faiss.omp_set_num_threads(threads)
         index = self._made_for(vectors) if self._index is None else self._index
+        self._reserve(index, len(vectors))
         norms = []
         for begin, end in row_chunks(len(vectors), ADD_CHUNK):
             chunk = narrowed(vectors[begin:end])
@@ -107,6 +108,16 @@ class FaissNeighbors(ApproximateNeighbors):
             self._index = index
             steps.update(len(chunk))
         self._refer_to(vectors, norms)
+
+    def _reserve(self, index: Any, extra: int) -> None:
+        """Make room for what comes in chunks; else faiss holds old and new arrays as it grows."""
+        if self._settings["layout"] == "ivf":
+            return
+        storage = index
+        if self._settings["layout"] == "hnsw":
+            storage = self._faiss.downcast_index(index.storage)
+            _make_room(index.hnsw.neighbors, round(extra * _links(self._settings["m"])))
+        _make_room(storage.codes, extra * storage.code_size)
 
     def _made_for(self, vectors: Rows) -> Any:
         """Make the index and let it learn from a sample of these vectors."""
@@ -228,10 +239,22 @@ def faiss_nbytes(n: int, d: int, layout: str, storage: str, m: int) -> float:
     """
     vector = d * {"float32": 4, "float16": 2, "sq8": 1}[storage]
     if layout == "hnsw":
-        return n * (vector + 4 * 2 * m + 4 * m / max(m - 1, 1) + 8 + 4)
+        return n * (vector + 4 * _links(m) + 8 + 4)
     if layout == "ivf":
         return n * ((vector + 8) * 1.25 + 8) + list_count(n) * d * 4
     return float(n * vector)
+
+
+def _links(m: int) -> float:
+    """Return the links of a vector on all levels of a graph, on average."""
+    return 2 * m + m / (m - 1)
+
+
+def _make_room(array: Any, extra: int) -> None:
+    """Let a faiss array grow by so much without moving: one that shrinks keeps its room."""
+    size = array.size()
+    array.resize(size + extra)
+    array.resize(size)
 
 
 def _choice(name: str, value: object, *choices: str) -> str:

@@ -23,6 +23,8 @@ _SPACES = {"cosine": "cosine", "euclidean": "l2", "inner_product": "ip"}
 # Vectors that are added, and queries that are searched, between two looks at Ctrl-C and the bar:
 # some tenths of a second of building.
 ADD_CHUNK = 1024
+# hnswlib guards labels by 65,536 locks of 40 bytes, however few there are.
+LABEL_LOCKS_NBYTES = 65_536 * 40
 
 
 class HnswNeighbors(ApproximateNeighbors):
@@ -170,11 +172,11 @@ def graph_nbytes(n: int, d: int, m: int) -> float:
 
     On the lowest level the vector, 2 m links, their number and the label; above it m links on each
     of 1 / (m - 1) levels on average; and for each vector a pointer, its level, a lock (40) and an
-    entry of the table from label to place (about 56).
+    entry of the table from label to place (about 56). Locks for labels come once an index.
     """
     lowest = 4 * d + 4 * (2 * m + 1) + 8
     above = (4 * m + 4) / max(m - 1, 1)
-    return n * (lowest + above + 8 + 4 + 40 + 56)
+    return n * (lowest + above + 8 + 4 + 40 + 56) + LABEL_LOCKS_NBYTES
 
 
 def _hnswlib() -> Any:

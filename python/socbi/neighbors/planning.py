@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from socbi.errors import InvalidInputError
 from socbi.neighbors.faiss_index import faiss_nbytes
-from socbi.neighbors.hnsw import graph_nbytes
+from socbi.neighbors.hnsw import LABEL_LOCKS_NBYTES, graph_nbytes
 from socbi.neighbors.metrics import MetricName, metric_of
 from socbi.neighbors.neighbor_index import checked_count, checked_matrix
 from socbi.neighbors.probe import Speeds, measured_speeds
@@ -209,7 +209,7 @@ def _estimates(
         {},
         False,
         int(held),
-        int(held + 8 * n - _IN_MEMORY_ALONE * n),
+        int(held + 8 * n - _IN_MEMORY_ALONE * n - LABEL_LOCKS_NBYTES),
         build_s,
         query_s,
         hindrance(held, "hnswlib"),

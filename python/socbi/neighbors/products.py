@@ -96,6 +96,9 @@ class NumpyProducts:
 
     def kth_largest(self, k: int) -> FloatArray:
         """Return the k-th largest similarity of each query in the block."""
+        if k == 1:  # a quarter of the time; what finds nearest labels asks for nothing else
+            nearest: FloatArray = self._block.max(axis=1)
+            return nearest
         place = self._block.shape[1] - k
         largest: FloatArray = np.partition(self._block, place, axis=1)[:, place]
         return largest

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -11,8 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from socbi.errors import InvalidInputError, MissingExtraError
+from socbi.types import IdArray
 
-__all__ = ["ArrayImages", "Column", "FileImages", "Table", "TableRow", "Texts", "Viewed", "pillow"]
+__all__ = [
+    "ArrayImages",
+    "Chosen",
+    "Column",
+    "FileImages",
+    "Joined",
+    "Table",
+    "TableRow",
+    "Texts",
+    "Viewed",
+    "bears_threads",
+    "pillow",
+]
 
 TableRow: TypeAlias = dict[str, Any]
 
@@ -113,6 +128,59 @@ class Viewed:
     def __getitem__(self, position: int) -> Any:
         """Return the content of one sample."""
         return self.read(position)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some samples of a column."""
+
+    column: Column
+    positions: IdArray
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.positions)
+
+    def __getitem__(self, position: int) -> Any:
+        """Return the content of one sample."""
+        return self.column[int(self.positions[position])]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The samples of several columns, one column after the other."""
+
+    columns: tuple[Column, ...]
+    starts: tuple[int, ...]
+    """The position of the first sample of each, and behind the last."""
+
+    @classmethod
+    def of(cls, first: Column, second: Column) -> Joined:
+        """Return both; one that is joined already stays flat, so growing often nests nothing."""
+        columns = [
+            one
+            for part in (first, second)
+            for one in (part.columns if isinstance(part, Joined) else (part,))
+        ]
+        return cls(tuple(columns), tuple(accumulate(map(len, columns), initial=0)))
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return self.starts[-1]
+
+    def __getitem__(self, position: int) -> Any:
+        """Return the content of one sample."""
+        place = bisect_right(self.starts, position) - 1
+        return self.columns[place][position - self.starts[place]]
+
+
+def bears_threads(column: Column) -> bool:
+    """Say whether several threads may read it; another library's data set may not bear that."""
+    if isinstance(column, Chosen):
+        return bears_threads(column.column)
+    if isinstance(column, Joined):
+        return all(map(bears_threads, column.columns))
+    return not isinstance(column, Viewed)
 
 
 def pillow() -> Any:

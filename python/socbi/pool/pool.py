@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from socbi.errors import InvalidInputError
-from socbi.pool.columns import ArrayImages, Column, Table, TableRow, Texts
+from socbi.errors import InvalidInputError, InvalidTypeError
+from socbi.pool.columns import ArrayImages, Chosen, Column, Joined, Table, TableRow, Texts
 from socbi.pool.intake import Intake, OnProblem
 from socbi.pool.sample_ids import SampleId, SampleIds
 from socbi.types import IdArray
@@ -165,11 +165,25 @@ class Pool:
         table: Sequence[str] = (),
         label: str | None = None,
         id: str | None = None,
+        on_problem: OnProblem = "raise",
     ) -> Pool:
-        """Return a pool over a Hugging Face ``datasets.Dataset``; samples are read when used."""
+        """Return a pool over a Hugging Face ``datasets.Dataset``; samples are read when used.
+
+        ``image``, ``text``, ``table``, ``label`` and ``id`` name columns; without ``id`` the ids
+        are the numbers of the rows. An id that is missing or there twice raises, or its row is left
+        out and listed in `Pool.intake`: ``on_problem="skip"``.
+        """
         from socbi.pool.foreign import over_hf
 
-        return over_hf(dataset, image=image, text=text, table=tuple(table), label=label, id=id)
+        return over_hf(
+            dataset,
+            image=image,
+            text=text,
+            table=tuple(table),
+            label=label,
+            id=id,
+            intake=Intake(on_problem),
+        )
 
     @classmethod
     def from_torch(cls, dataset: Any, *, labels: Sequence[Label | None] | None = None) -> Pool:
@@ -250,24 +264,78 @@ class Pool:
                 f"positions must be from 0 to {len(self) - 1}, got {chosen.min()} to {chosen.max()}"
             )
         columns: dict[Modality, Column] = {
-            name: _Chosen(column, chosen) for name, column in self._columns.items()
+            name: Chosen(column, chosen) for name, column in self._columns.items()
         }
-        labels = [None if one < 0 else self._classes[one] for one in self._labels[chosen].tolist()]
-        return Pool(SampleIds(self._ids.at(chosen)), columns, labels if self._classes else None)
+        labels = self._named(self._labels[chosen]) if self._classes else None
+        return Pool(SampleIds(self._ids.at(chosen)), columns, labels)
+
+    def joined(self, other: Pool, *, on_problem: OnProblem = "raise") -> Pool:
+        """Return a pool grown by the samples of another; those that are here keep their positions.
+
+        Neither pool changes. The new samples follow in their order, and must consist of the same
+        as those here. Labels keep their names; their numbers follow from all `classes`, so they
+        differ where a class is new. Costs a pass over the ids and labels of both; no sample is
+        read.
+
+        Parameters
+        ----------
+        on_problem
+            ``"raise"`` at a sample whose id is here already, or ``"skip"`` it; `Pool.intake` of the
+            grown pool lists it, beside what was left out of both.
+
+        Examples
+        --------
+        >>> pool = Pool.from_arrays(text=["a cat", "a dog"], ids=["c", "d"])
+        >>> more = Pool.from_arrays(text=["a dog", "a hen"], ids=["d", "h"])
+        >>> grown = pool.joined(more, on_problem="skip")
+        >>> list(grown.ids), print(grown.intake)
+        3 samples taken, 1 left out: 1 duplicate id
+          sample 0 of those to join: duplicate id, 'd' was there before
+        (['c', 'd', 'h'], None)
+        """
+        if not isinstance(other, Pool):
+            raise InvalidTypeError(
+                f"a pool is joined with a Pool, got {type(other).__name__}; make one of it first, "
+                "such as by Pool.from_manifest"
+            )
+        _check_contents(self, other)
+        intake = Intake(on_problem, problems=[*self.intake.problems, *other.intake.problems])
+        new = other
+        if duplicates := [at for at, one in enumerate(other.ids) if one in self._ids]:
+            for at in duplicates:
+                where = f"sample {at} of those to join"
+                intake.refuse("duplicate id", where, f"{other.ids[at]!r} was there before")
+            new = other.subset(np.setdiff1d(np.arange(len(other)), duplicates))
+        ids = SampleIds(self._ids)
+        ids.extend(new.ids)
+        intake.taken = len(ids)
+        columns: dict[Modality, Column] = {
+            name: Joined.of(column, new.column(name)) for name, column in self._columns.items()
+        }
+        labels = [*self._named(self._labels), *new._named(new._labels)]
+        return Pool(ids, columns, labels, intake=intake)
+
+    def _named(self, numbers: IdArray) -> list[Label | None]:
+        return [None if one < 0 else self._classes[one] for one in numbers.tolist()]
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """Some samples of a column."""
+def _check_contents(here: Pool, coming: Pool) -> None:
+    """Refuse to join samples of other contents; of an empty table no columns are known."""
+    known = bool(len(here) and len(coming))
+    mine, theirs = _contents(here, known), _contents(coming, known)
+    if mine != theirs:
+        raise InvalidInputError(
+            f"pools that are joined must consist of the same: here samples have {', '.join(mine)}, "
+            f"those to join have {', '.join(theirs)}"
+        )
 
-    column: Column
-    positions: IdArray
 
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def __getitem__(self, position: int) -> Any:
-        return self.column[int(self.positions[position])]
+def _contents(pool: Pool, columns: bool) -> list[str]:
+    """Return what samples consist of, table columns by name if they are to be told."""
+    if not columns or "table" not in pool.modalities:
+        return list(pool.modalities)
+    others = [one for one in pool.modalities if one != "table"]
+    return [*others, *(f"table column {name}" for name in sorted(pool.column("table")[0]))]
 
 
 def _check_length(name: str, count: int, expected: int) -> None:

@@ -32,6 +32,7 @@ from socbi.scorers.firing import (
     Replay,
     Withdrawn,
     fire,
+    without_hits,
 )
 from socbi.scorers.pool_access import for_those_in
 from socbi.scorers.tie_order import TieBreak, TieOrder
@@ -108,8 +109,8 @@ class BoundaryScorer:
     metric
         Of the neighbours that are built where vectors are given.
     history
-        Events of another scorer (`history`) to begin with, as after a restart: its counts are made
-        again, whatever the pool holds.
+        Events of another scorer (`history`) over the same vectors to begin with, as after a
+        restart: its counts are made again, whatever the pool holds, and without a search.
     seed
         For the ties that are left.
 
@@ -201,7 +202,7 @@ class BoundaryScorer:
                 self._leave(ids)
                 self._is_label[ids] = True
                 self._labelled.append(ids, shot)
-                self._events.append(Fired(ids, k))
+                self._events.append(Fired(ids, k, shot.hits, shot.radius))
                 self._count(shot.hits)
             search_s, update_s = searched - begin, time.perf_counter() - searched
             hits = len(shot.hits)
@@ -255,7 +256,7 @@ class BoundaryScorer:
         if self._density is not None and density is not None:
             self._density = np.concatenate([self._density, density])
         self._order.add(counts, density)
-        self._events.append(Arrived(ids))
+        self._events.append(Arrived(ids, counts))
 
     def recount(
         self,
@@ -289,8 +290,8 @@ class BoundaryScorer:
             if neighbors is not None:
                 size = len(self._present)
                 index = _checked_neighbors(neighbors, size, index.metric, self._progress)
-            events = self._as_of_now() if as_of == "now" else self._events
-            self._take_over(self._replayed(index, events), index, list(events))
+            events = self._as_of_now() if as_of == "now" else without_hits(self._events)
+            self._take_over(self._replayed(index, events), index, events)
 
     def _as_of_now(self) -> list[Event]:
         """Return events as if all labels had been observed just now."""

@@ -20,7 +20,17 @@ from socbi.neighbors.metrics import FloatArray, metric_of
 from socbi.neighbors.vector_rows import VectorRows, row_chunks
 from socbi.types import IdArray
 
-__all__ = ["Arrived", "Event", "Fired", "LabelledVectors", "Replay", "Shot", "Withdrawn", "fire"]
+__all__ = [
+    "Arrived",
+    "Event",
+    "Fired",
+    "LabelledVectors",
+    "Replay",
+    "Shot",
+    "Withdrawn",
+    "fire",
+    "without_hits",
+]
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
@@ -30,10 +40,15 @@ _NEW_ROWS = 1024
 
 @dataclass(frozen=True, eq=False)
 class Fired:
-    """These samples were labelled together, and each hit its k nearest in the pool."""
+    """These samples were labelled together, and each hit its k nearest in the pool.
+
+    With what they hit it is repeated over the same vectors without a search.
+    """
 
     ids: IdArray
     k: int
+    hits: IdArray | None = None
+    radius: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +56,8 @@ class Arrived:
     """These samples joined the pool; the first event is of those that it had at the start."""
 
     ids: IdArray
+    counts: IdArray | None = None
+    """How many labels of before hit each, where that is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +68,18 @@ class Withdrawn:
 
 
 Event: TypeAlias = Fired | Arrived | Withdrawn
+
+
+def without_hits(events: Sequence[Event]) -> list[Event]:
+    """Return the events alone, to be repeated over other vectors."""
+    return [
+        Fired(event.ids, event.k)
+        if isinstance(event, Fired)
+        else Arrived(event.ids)
+        if isinstance(event, Arrived)
+        else event
+        for event in events
+    ]
 
 
 @dataclass(frozen=True)
@@ -149,10 +178,20 @@ class Replay:
         if isinstance(event, Withdrawn):
             self.present[event.ids] = False
         elif isinstance(event, Arrived):
-            self.counts[event.ids] = self.labelled.hits_on(self._neighbors.vectors(event.ids))
+            self.counts[event.ids] = self._hits_on(event)
             self.present[event.ids] = True
         else:
             self.present[event.ids] = False
-            shot = fire(self._neighbors, event.ids, event.k, self.present, progress=progress)
-            self.counts += np.bincount(shot.hits, minlength=len(self.counts))
+            shot = self._shot(event, progress)
+            np.add.at(self.counts, shot.hits, 1)
             self.labelled.append(event.ids, shot)
+
+    def _hits_on(self, event: Arrived) -> IdArray:
+        if event.counts is not None:
+            return event.counts
+        return self.labelled.hits_on(self._neighbors.vectors(event.ids))
+
+    def _shot(self, event: Fired, progress: bool) -> Shot:
+        if event.hits is None or event.radius is None:
+            return fire(self._neighbors, event.ids, event.k, self.present, progress=progress)
+        return Shot(self._neighbors.vectors(event.ids), event.hits, event.radius)

@@ -16,15 +16,15 @@ from socbi.encoders.devices import chosen_device, import_torch, usual_batch_size
 from socbi.encoders.dino.network import feature_dim, import_timm, made_backbone
 from socbi.encoders.dino.settings import DinoSettings
 from socbi.encoders.encoder import Vectors
-from socbi.encoders.images import resized
-from socbi.encoders.text import weights_hash
+from socbi.encoders.images import resized, squared
+from socbi.encoders.model import ModelEncoder, weights_hash
 from socbi.errors import InvalidInputError
 from socbi.pool import Fingerprint, Sample
 
 __all__ = ["DinoEncoder", "settings_from"]
 
 
-class DinoEncoder:
+class DinoEncoder(ModelEncoder):
     """Images to features of a self-distilled network: of a `DinoTrainer`, a file, or timm.
 
     Parameters
@@ -114,21 +114,15 @@ class DinoEncoder:
             ) from error
 
     @property
-    def dim(self) -> int:
-        """Return the number of dimensions."""
-        return self._dim
-
-    @property
-    def batch_size(self) -> int:
-        """Return how many images are encoded together."""
-        return self._batch_size
-
-    @property
     def fingerprint(self) -> Fingerprint:
         """Return what tells this encoder from every other."""
         side, channels = self._settings.image_size, self._settings.channels
         form = f"{side} x {side}, {channels} channels"
         return Fingerprint(f"dino {self._settings.backbone}", self._hash, form, self._dim)
+
+    def prepare(self, sample: Sample) -> Sample:
+        """Return the sample with its image at the size of the network."""
+        return squared(sample, self._settings.image_size, self._settings.channels)
 
     def encode(self, batch: Sequence[Sample]) -> Vectors:
         """Return the features of each image."""

@@ -6,6 +6,7 @@ learn, as in DINO's own code. torch is imported where a network is made.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from socbi.encoders.devices import import_torch
@@ -26,9 +27,9 @@ def made_network(settings: DinoSettings) -> Any:
 
 
 def made_backbone(settings: DinoSettings) -> Any:
-    """Return the small ViT, or a network of timm without its classifier."""
-    if settings.backbone == "small-vit":
-        return _small_vit(settings)
+    """Return a small network of this file, or one of timm without its classifier."""
+    if settings.backbone in SMALL:
+        return SMALL[settings.backbone](settings)
     timm = import_timm()
     options: dict[str, Any] = {"num_classes": 0, "in_chans": settings.channels}
     if "vit" in settings.backbone:
@@ -49,8 +50,8 @@ def import_timm() -> Any:
         import timm
     except ImportError as error:
         raise MissingExtraError(
-            "networks of timm need it: pip install -c constraints.txt 'socbi[dino]'; the backbone "
-            "'small-vit' needs none"
+            "networks of timm need it: pip install -c constraints.txt 'socbi[dino]'; the backbones "
+            f"{' and '.join(map(repr, SMALL))} need none"
         ) from error
     return timm
 
@@ -102,6 +103,43 @@ def _small_vit(settings: DinoSettings) -> Any:
             return self.norm(self.layers(torch.cat([token, sequence], 1))[:, 0])
 
     return SmallVit()
+
+
+def _small_resnet(settings: DinoSettings) -> Any:
+    torch = import_torch("dino")
+    nn: Any = torch.nn
+
+    def convolved(before: int, after: int, side: int, stride: int) -> Any:
+        """Return a convolution and the norm behind it."""
+        conv = nn.Conv2d(before, after, side, stride, padding=side // 2, bias=False)
+        return nn.Sequential(conv, nn.BatchNorm2d(after))
+
+    class Block(nn.Module):  # type: ignore[misc]
+        """Two convolutions beside a way past them."""
+
+        def __init__(self, before: int, after: int, stride: int) -> None:
+            super().__init__()
+            self.first = convolved(before, after, 3, stride)
+            self.second = convolved(after, after, 3, 1)
+            self.past = convolved(before, after, 1, stride) if stride > 1 else nn.Identity()
+
+        def forward(self, cells: Any) -> Any:
+            inner = nn.functional.relu(self.first(cells))
+            return nn.functional.relu(self.second(inner) + self.past(cells))
+
+    width = settings.width
+    small, middle = width // 4, width // 2
+    return nn.Sequential(
+        convolved(settings.channels, small, 3, 2), nn.ReLU(), Block(small, small, 1),
+        Block(small, middle, 2), Block(middle, width, 2),
+        nn.AdaptiveAvgPool2d(settings.grid), nn.Flatten(),
+    )  # fmt: skip
+
+
+SMALL: dict[str, Callable[[DinoSettings], Any]] = {
+    "small-resnet": _small_resnet,
+    "small-vit": _small_vit,
+}
 
 
 def _made_head(settings: DinoSettings, features: int) -> Any:

@@ -29,12 +29,14 @@ class DinoSettings:
     local_size: int = 16
     channels: int = 3
     backbone: str = "small-vit"
-    """``"small-vit"``, or a name of timm."""
+    """``"small-vit"``, ``"small-resnet"`` (learns more in minutes), or a name of timm."""
     width: int = 192
     depth: int = 6
     heads: int = 3
     patch: int = 4
-    """The last four are for the small ViT."""
+    """The last four are for the small ViT; the small ResNet takes ``width`` alone."""
+    grid: int = 1
+    """Of the small ResNet: features are means over grid x grid parts of the image, side by side."""
     out_dim: int = 4096
     hidden_dim: int = 1024
     bottleneck_dim: int = 256
@@ -67,7 +69,15 @@ class DinoSettings:
             value = getattr(self, field.name)
             if isinstance(value, (int, float)) and value < 0:
                 raise InvalidInputError(f"{field.name} must not be negative, got {value}")
-        for name in ("image_size", "local_size", "channels", "out_dim", "epochs", "batch_size"):
+        for name in (
+            "image_size",
+            "local_size",
+            "channels",
+            "grid",
+            "out_dim",
+            "epochs",
+            "batch_size",
+        ):
             if getattr(self, name) < 1:
                 raise InvalidInputError(f"{name} must be 1 or more, got {getattr(self, name)}")
         if self.backbone == "small-vit":

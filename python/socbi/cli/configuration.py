@@ -1,0 +1,76 @@
+"""``socbi.toml``: the options of the commands, written down.
+
+A table is named after a command and its keys after the options, with ``_`` or ``-``. What is given
+on the command line goes before.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from socbi.errors import InvalidInputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["FILE", "checked_tables", "read_tables", "write_table"]
+
+FILE = "socbi.toml"
+
+
+def read_tables(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the tables of a file, their keys with ``_``."""
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InvalidInputError(f"{path} is not there; give --config a file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} is no TOML: {error}") from error
+    for name, table in found.items():
+        if not isinstance(table, dict):
+            raise InvalidInputError(
+                f"{path} has {name!r} outside of a table; put it below the command that it is for, "
+                "such as [init]"
+            )
+    return {
+        name: {key.replace("-", "_"): value for key, value in table.items()}
+        for name, table in found.items()
+    }
+
+
+def checked_tables(
+    tables: Mapping[str, Mapping[str, Any]], options: Mapping[str, set[str]], path: Path
+) -> None:
+    """Refuse tables that no command has, and keys that are no options of it."""
+    for name, table in tables.items():
+        if name not in options:
+            raise InvalidInputError(
+                f"{path} has a table [{name}] and there is no such command; there are "
+                f"{', '.join(sorted(options))}"
+            )
+        for key in table:
+            if key not in options[name]:
+                raise InvalidInputError(
+                    f"{path} has {key!r} in [{name}], which has only "
+                    f"{', '.join(sorted(options[name]))}"
+                )
+
+
+def write_table(path: Path, name: str, table: Mapping[str, Any]) -> None:
+    """Write a file with one table; what is None or empty is left out."""
+    lines = [f"[{name}]"]
+    lines += [
+        f"{key} = {_toml(value)}" for key, value in table.items() if value not in (None, [], ())
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _toml(value: Any) -> str:
+    # Strings, numbers and lists are written as in JSON, and so are truth values.
+    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

@@ -1,0 +1,105 @@
+"""From the options of ``init`` to a pool, an encoder and a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from socbi.encoders import ClipEncoder, DinoEncoder, Encoder, PixelEncoder, TextEncoder
+from socbi.errors import InvalidInputError
+from socbi.pool import Pool
+from socbi.pool.intake import OnProblem
+from socbi.session import Session
+
+__all__ = ["ENCODERS", "created", "encoder_of", "listed", "pool_of"]
+
+ENCODERS: dict[str, Any] = {
+    "clip": ClipEncoder,
+    "dino": DinoEncoder,
+    "pixels": PixelEncoder,
+    "text": TextEncoder,
+}
+
+
+def pool_of(options: Mapping[str, Any]) -> Pool:
+    """Return the pool of a folder of images or of a manifest."""
+    images, manifest = options.get("images"), options.get("manifest")
+    if (images is None) == (manifest is None):
+        raise InvalidInputError("say where the samples are: --images FOLDER or --manifest FILE")
+    on_problem: OnProblem = "skip" if options.get("skip_problems") else "raise"
+    if images is not None:
+        return Pool.from_folder(images, on_problem=on_problem)
+    return Pool.from_manifest(
+        str(manifest),
+        image=options.get("image_column"),
+        text=options.get("text_column"),
+        label=options.get("label_column"),
+        id=options.get("id_column"),
+        table=tuple(listed(options.get("table_columns"))),
+        on_problem=on_problem,
+    )
+
+
+def encoder_of(options: Mapping[str, Any]) -> Encoder:
+    """Return the encoder that is named."""
+    name = options.get("encoder")
+    if name is None:
+        raise InvalidInputError(
+            f"say what makes embeddings: --encoder {'|'.join(ENCODERS)}, or give --embeddings FILE"
+        )
+    if name not in ENCODERS:
+        raise InvalidInputError(f"--encoder must be one of {', '.join(ENCODERS)}, got {name!r}")
+    made: Encoder = ENCODERS[name]()
+    return made
+
+
+def created(folder: Path, options: Mapping[str, Any], *, progress: bool) -> Session:
+    """Return the session that the options of ``init`` describe, begun in its folder."""
+    pool = pool_of(options)
+    embeddings = options.get("embeddings")
+    classes = listed(options.get("classes")) or pool.classes
+    if not classes:
+        raise InvalidInputError("say what labels there are: --classes cat,dog")
+    return Session.create(
+        folder,
+        pool,
+        embeddings=embeddings,
+        encoder=None if embeddings is not None else encoder_of(options),
+        classes=list(classes),
+        strategy=options.get("strategy") or "coverage-margin",
+        learner=options.get("learner") or "logistic",
+        test=_tests(pool, options.get("test_share") or 0.0, int(options.get("seed") or 0)),
+        seed=int(options.get("seed") or 0),
+        policy=options.get("policy") or "latest",
+        lease_s=float(options.get("lease_days") or 7) * 24 * 3600,
+        on_problem="skip" if options.get("skip_problems") else "raise",
+        progress=progress,
+    )
+
+
+def listed(value: str | list[str] | None) -> list[str]:
+    """Return names that are a list, or stand in one string with commas between.
+
+    Examples
+    --------
+    >>> listed("cat, dog"), listed(["cat"]), listed(None)
+    (['cat', 'dog'], ['cat'], [])
+    """
+    names = value.split(",") if isinstance(value, str) else list(value or ())
+    return [str(one).strip() for one in names if str(one).strip()]
+
+
+def _tests(pool: Pool, share: float, seed: int) -> dict[str | int, str | int] | None:
+    """Return samples by lot that are held out, of those that the pool has a label of."""
+    import numpy as np
+
+    if not 0 <= share < 1:
+        raise InvalidInputError(f"--test-share must be from 0 to below 1, got {share}")
+    if share == 0:
+        return None
+    known = np.flatnonzero(pool.labels >= 0)
+    if len(known) == 0:
+        raise InvalidInputError("--test-share needs samples whose labels are known: there are none")
+    chosen = np.random.default_rng(seed).permutation(known)[: max(1, round(share * len(known)))]
+    return {pool.ids[one]: pool.classes[int(pool.labels[one])] for one in chosen.tolist()}

@@ -1,0 +1,426 @@
+"""The commands of ``socbi``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import typer.main
+
+from socbi.cli import configuration
+from socbi.cli.exits import Exit, exit_of, told
+from socbi.errors import InvalidInputError, SessionError
+
+__all__ = [
+    "demo",
+    "embed",
+    "experiment",
+    "init",
+    "main",
+    "plan",
+    "propose",
+    "report",
+    "status",
+    "step",
+    "submit",
+]
+
+# Parts of the package that take time to load are imported by the commands that need them, so that
+# --help and completion answer at once.
+
+_ABOUT = """Find the samples worth labelling next: init, embed, then propose, submit and step.
+
+Exit codes: 0 fine, 1 a fault of socbi, 2 wrong usage or input, 3 no usable campaign, 4 held by
+another process, 5 labels refused, 6 disk full, 7 nothing left to propose, 130 interrupted.
+"""
+
+app = typer.Typer(name="socbi", help=_ABOUT, no_args_is_help=True, pretty_exceptions_enable=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+class _Chosen:
+    """The options that stand before the command."""
+
+    folder = Path()
+    quiet = False
+
+
+@app.callback()
+def _before(
+    context: typer.Context,
+    campaign: Annotated[
+        Path, typer.Option("--campaign", "-C", help="The folder of the campaign.")
+    ] = Path(),
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Options in TOML; by default socbi.toml in the campaign's folder."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Take what holds for every command."""
+    _Chosen.folder, _Chosen.quiet = campaign, quiet
+    path = campaign / configuration.FILE if config is None else config
+    if config is None and not path.exists():
+        return
+    tables = configuration.read_tables(path)
+    configuration.checked_tables(tables, _options(), path)
+    context.default_map = {
+        command.replace("_", "-"): {key: _joined(value) for key, value in table.items()}
+        for command, table in tables.items()
+    }
+
+
+@app.command()
+def init(
+    images: Annotated[str | None, typer.Option(help="A folder of images.")] = None,
+    manifest: Annotated[
+        str | None, typer.Option(help="A CSV, TSV, JSONL or Parquet file of samples.")
+    ] = None,
+    image_column: Annotated[str | None, typer.Option(help="Column of image files.")] = None,
+    text_column: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
+    table_columns: Annotated[
+        str | None, typer.Option(help="Columns of the table row, with commas.")
+    ] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of known labels.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="Column of ids.")] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="What labels there are, with commas between.")
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Makes embeddings: clip, dino, pixels or text.")
+    ] = None,
+    embeddings: Annotated[
+        str | None, typer.Option(help="An .npy file with a row a sample, in place of an encoder.")
+    ] = None,
+    strategy: Annotated[str, typer.Option(help="Chooses.")] = "coverage-margin",
+    learner: Annotated[str, typer.Option(help="Learns.")] = "logistic",
+    policy: Annotated[
+        str, typer.Option(help="Which label counts: latest, first, majority or ask.")
+    ] = "latest",
+    lease_days: Annotated[float, typer.Option(help="How long a batch stays out.")] = 7.0,
+    test_share: Annotated[
+        float, typer.Option(help="Share of the samples with known labels to measure on.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
+    skip_problems: Annotated[
+        bool, typer.Option(help="Leave out samples that cannot be read.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Describe a campaign in socbi.toml; nothing is embedded yet."""
+    from socbi.cli.making import encoder_of, listed, pool_of
+    from socbi.session.parts import learner_maker, strategy_of
+
+    options: dict[str, Any] = {
+        "images": _absolute(images),
+        "manifest": _absolute(manifest),
+        "image_column": image_column,
+        "text_column": text_column,
+        "table_columns": listed(table_columns),
+        "label_column": label_column,
+        "id_column": id_column,
+        "classes": listed(classes),
+        "encoder": encoder,
+        "embeddings": _absolute(embeddings),
+        "strategy": strategy,
+        "learner": learner,
+        "policy": policy,
+        "lease_days": lease_days,
+        "test_share": test_share,
+        "seed": seed,
+        "skip_problems": skip_problems,
+    }
+    if (_Chosen.folder / "session.sqlite").exists():
+        raise SessionError(
+            f"{_Chosen.folder} holds a campaign already; give -C another folder, or go on with it"
+        )
+    pool = pool_of(options)
+    if embeddings is None:
+        encoder_of(options)
+    strategy_of(strategy)
+    learner_maker(learner)
+    options["classes"] = options["classes"] or [str(one) for one in pool.classes]
+    if len(options["classes"]) < 2:
+        raise InvalidInputError("say what labels there are, two or more: --classes cat,dog")
+    _Chosen.folder.mkdir(parents=True, exist_ok=True)
+    path = _Chosen.folder / configuration.FILE
+    configuration.write_table(path, "init", options)
+    _print(
+        as_json,
+        {"samples": len(pool), "classes": options["classes"], "config": str(path)},
+        f"{pool.intake}\nwritten to {path}; next: socbi embed",
+    )
+
+
+@app.command()
+def embed(as_json: Json = False) -> None:
+    """Make the embeddings and begin the campaign; when interrupted, go on."""
+    from socbi.cli.making import created
+
+    path = _Chosen.folder / configuration.FILE
+    options = configuration.read_tables(path).get("init") if path.exists() else None
+    if options is None:
+        raise SessionError(f"{_Chosen.folder} has no {configuration.FILE} with [init]: socbi init")
+    with created(_Chosen.folder, options, progress=not _Chosen.quiet) as session:
+        _print(
+            as_json,
+            {"samples": len(session), "dimensions": session.settings.dim},
+            f"{len(session):,} samples with embeddings of {session.settings.dim} dimensions; "
+            "next: socbi propose",
+        )
+
+
+@app.command()
+def propose(
+    number: Annotated[int, typer.Argument(help="How many samples.")] = 20,
+    annotator: Annotated[str | None, typer.Option(help="Who is to label them.")] = None,
+    more: Annotated[bool, typer.Option("--more", help="More, before labels came.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A file; by default what is printed.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, jsonl or label-studio; by default as --out ends."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Choose what to label next, and write it for annotators."""
+    from socbi.cli.label_files import batch_text
+
+    kind = _format_of(form, out)
+    with _session() as session:
+        batch = session.propose(number, annotator, more=more)
+    text = batch_text(batch, kind)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    said = {
+        "proposal": batch.number,
+        "round": batch.round,
+        "samples": len(batch),
+        "picks": [asdict(pick) for pick in batch],
+        "out": None if out is None else str(out),
+    }
+    words = text.rstrip("\n") if out is None else f"{len(batch):,} samples to label in {out}"
+    _print(as_json, said, words)
+    if len(batch) == 0:
+        raise _Ended(Exit.NOTHING)
+
+
+@app.command()
+def submit(
+    file: Annotated[
+        str, typer.Argument(help="Labels: .csv, .jsonl, or .json of Label Studio; - for CSV.")
+    ],
+    annotator: Annotated[str | None, typer.Option(help="Who labelled.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Take labels in; ? means that the class cannot be told."""
+    from socbi.cli.label_files import read_labels
+
+    name = "input.csv" if file == "-" else file
+    text = sys.stdin.read() if file == "-" else _text_of(Path(file))
+    with _session() as session:
+        labels = read_labels(text, name, session.classes, number_ids=session.numbered)
+        done = session.submit(labels, annotator)
+    _print(as_json, asdict(done), str(done))
+
+
+@app.command()
+def step(as_json: Json = False) -> None:
+    """Learn from the labels so far, and record a round."""
+    with _session() as session:
+        done = session.step()
+    _print(as_json, asdict(done), str(done))
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Say where the campaign stands."""
+    with _session() as session:
+        found = session.status()
+    if as_json:
+        _print(True, asdict(found), "")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=100 if not sys.stdout.isatty() else None)
+    console.print(str(found), highlight=False)
+    table = Table("class", "labels")
+    for name, count in found.class_counts.items():
+        table.add_row(name, f"{count:,}")
+    console.print(table)
+
+
+@app.command()
+def report(
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="By default report.html of the campaign.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the page of the campaign."""
+    try:
+        from socbi.cli.reporting import write_report
+    except ImportError as error:
+        raise InvalidInputError(f"this installation has no reports: {error}") from error
+    with _session() as session:
+        page = write_report(session, out or _Chosen.folder / "report.html")
+    _print(as_json, {"page": str(page)}, f"the page: {page}")
+
+
+@app.command()
+def plan(
+    samples: Annotated[int, typer.Argument(help="How many there will be.")],
+    dimensions: Annotated[int, typer.Argument(help="Of an embedding.")],
+    labels: Annotated[int, typer.Option(help="Labels of the whole campaign.")] = 10_000,
+    classes: Annotated[int, typer.Option(help="How many classes.")] = 10,
+    k: Annotated[int, typer.Option(help="Neighbours of each sample.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Say what a campaign will cost in memory, disk and time, before it is begun."""
+    from socbi.neighbors import plan as planned
+
+    graph = planned(samples, dimensions, k, samples)
+    counts = planned(samples, dimensions, k, labels)
+    disk = {
+        "embeddings": 2 * samples * dimensions,
+        "graph": graph.graph_bytes,
+        "predictions": 3 * 4 * samples * classes,
+    }
+    said = {
+        "graph": asdict(graph.choice),
+        "counts": asdict(counts.choice),
+        "disk_bytes": disk,
+        "disk_total_bytes": sum(disk.values()),
+        "memory_bytes": max(graph.choice.memory_bytes, counts.choice.memory_bytes),
+    }
+    parts = ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in disk.items())
+    _print(
+        as_json,
+        said,
+        f"The neighbour graph, once:\n{graph}\n\nThe neighbours of {labels:,} labels, over all "
+        f"rounds:\n{counts}\n\nDisk: {sum(disk.values()) / 1e6:,.0f} MB ({parts})",
+    )
+
+
+@app.command(context_settings=_PASSED_ON)
+def demo(context: typer.Context) -> None:
+    """Play campaigns on real digits, and write the report; --help has its options."""
+    from socbi.demo import main as run
+
+    raise _Ended(run(context.args))
+
+
+@app.command()
+def experiment(
+    data: Annotated[str, typer.Option(help="Data sets, with commas.")] = "sklearn_digits",
+    arms: Annotated[str, typer.Option(help="Strategies, with commas.")] = "random,margin,coverage",
+    seeds: Annotated[int, typer.Option(help="Campaigns of each.")] = 5,
+    folder: Annotated[Path, typer.Option(help="For problems and records.")] = Path("experiment"),
+    workers: Annotated[int | None, typer.Option(help="Processes.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Play campaigns with known labels and compare strategies; when interrupted, go on."""
+    from socbi import experiments
+    from socbi.cli.making import listed
+    from socbi.measures import curves_of, summarised
+
+    study = experiments.Study(listed(data), experiments.arms(*listed(arms)), seeds=seeds)
+    records = experiments.run_study(study, folder, workers=workers, progress=not _Chosen.quiet)
+    found = summarised(curves_of(records))
+    _print(as_json, [asdict(one) for one in found], "\n".join(map(str, found)))
+
+
+# ---- within --------------------------------------------------------------------------------------
+
+
+class _Ended(Exception):  # noqa: N818
+    """A command ends with a code, having said all."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__()
+        self.code = int(code)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; errors are one line on stderr, and a number."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(given, prog_name="socbi", standalone_mode=False)
+    except _Ended as ended:
+        return ended.code
+    except typer.Exit as ended:
+        return int(ended.exit_code)
+    except typer.Abort:
+        return int(Exit.INTERRUPTED)
+    except (Exception, KeyboardInterrupt) as error:
+        if "--debug" in given:
+            raise
+        return _failed(error)
+    return int(code) if isinstance(code, int) else 0
+
+
+def _failed(error: BaseException) -> int:
+    usage = getattr(error, "format_message", None)  # of click: a wrong option or argument
+    if usage is not None:
+        if message := " ".join(usage().split()).rstrip("."):
+            print(f"socbi: {message}; try socbi --help", file=sys.stderr)
+        return int(Exit.USAGE)
+    print(f"socbi: {told(error)}", file=sys.stderr)
+    return int(exit_of(error))
+
+
+def _session() -> Any:
+    from socbi.session import Session
+
+    return Session.open(_Chosen.folder, progress=not _Chosen.quiet)
+
+
+def _print(as_json: bool, value: Any, words: str) -> None:
+    print(json.dumps(value, ensure_ascii=False, default=str) if as_json else words)
+
+
+def _options() -> dict[str, set[str]]:
+    """Return what may stand in a TOML: the names of the options of each command."""
+    found = {}
+    for one in app.registered_commands:
+        assert one.callback is not None
+        names = set(one.callback.__annotations__) - {"return", "context", "as_json"}
+        found[one.callback.__name__] = names
+    return found
+
+
+def _joined(value: Any) -> Any:
+    return ",".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).absolute())
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} cannot be read: {error}") from error
+
+
+def _format_of(form: str | None, out: Path | None) -> str:
+    from socbi.cli.label_files import FORMATS
+
+    if form is None:
+        ending = "" if out is None else out.suffix.lower()
+        form = {".jsonl": "jsonl", ".json": "label-studio"}.get(ending, "csv")
+    if form not in FORMATS:
+        raise InvalidInputError(f"--format must be one of {', '.join(FORMATS)}, got {form!r}")
+    return form

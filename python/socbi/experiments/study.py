@@ -1,0 +1,201 @@
+"""Many campaigns, in parallel processes, resumable: data x imbalance x protocols x arms x seeds."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from socbi.errors import InvalidInputError
+from socbi.experiments.campaign import MakeLearner, campaign
+from socbi.experiments.data import SIDE, made_problem, problem_name
+from socbi.experiments.problem import Problem
+from socbi.experiments.protocol import LOW, Protocol
+from socbi.experiments.record_files import appending, read_records, records_of
+from socbi.learners import LogisticLearner
+from socbi.measures import RoundRecord
+from socbi.neighbors.neighbor_index import checked_count
+from socbi.strategies import Strategy
+
+__all__ = ["Study", "run_study"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is compared with what.
+
+    Examples
+    --------
+    >>> from socbi.experiments import MID, arms
+    >>> study = Study(["sklearn_digits"], arms("random", "coverage"), protocols=(LOW, MID), seeds=5)
+    >>> len(list(study.runs()))
+    20
+    """
+
+    data: tuple[str, ...] | list[str]
+    """Sets as `socbi.pool.datasets` names them."""
+    arms: Mapping[str, Strategy]
+    """Strategies by the names that they go under."""
+    protocols: tuple[Protocol, ...] = (LOW,)
+    seeds: int = 5
+    imbalance: tuple[float, ...] = (1.0,)
+    pool_size: int | None = None
+    """At most so many samples of each set."""
+    side: int = SIDE
+    """Images become so many pixels to a side."""
+    root: str | os.PathLike[str] | None = None
+    """Where the files are; by default what ``SOCBI_DATA`` names."""
+    learner: MakeLearner = field(default=LogisticLearner)
+
+    def __post_init__(self) -> None:
+        checked_count(self.seeds, "seeds")
+        for name in ("data", "arms", "protocols", "imbalance"):
+            if not getattr(self, name):
+                raise InvalidInputError(f"a study needs one or more {name}")
+
+    def runs(self) -> Iterator[Run]:
+        """Return every campaign; the seeds go round last, so that all arms grow alike."""
+        for seed, data, imbalance, protocol, arm in itertools.product(
+            range(self.seeds), self.data, self.imbalance, self.protocols, self.arms
+        ):
+            problem = problem_name(data, imbalance, self.pool_size, self.side)
+            yield Run(problem, protocol, arm, seed)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One campaign of a study."""
+
+    problem: str
+    protocol: Protocol
+    arm: str
+    seed: int
+
+    def file_in(self, folder: Path) -> Path:
+        """Return where its records are: named by what it is, and by a digest of all of it."""
+        what = f"{self.problem} {self.protocol} {self.arm} {self.seed}"
+        digest = hashlib.sha256(what.encode()).hexdigest()[:8]
+        plain = f"{self.problem}--{self.protocol.name}--{self.arm}--{self.seed}--{digest}"
+        return folder / "records" / ("".join(c if c.isalnum() or c in "-._" else "_" for c in plain)
+                                     + ".jsonl")  # fmt: skip
+
+
+def run_study(
+    study: Study,
+    folder: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    progress: bool = True,
+) -> list[RoundRecord]:
+    """Play what is left of a study, and return all its records.
+
+    Each round is on the disk before the next begins. Played again after a kill or Ctrl-C, finished
+    campaigns are passed over and the others go on behind their last whole round, to the very picks
+    of an undisturbed run. Ctrl-C ends at the next round of each worker.
+
+    Parameters
+    ----------
+    folder
+        For problems and records; of one study, or of several that share problems.
+    workers
+        Processes; as many as cores by default. 1 plays in this one.
+    progress
+        Show bars.
+    """
+    place = Path(folder)
+    number = (os.cpu_count() or 1) if workers is None else checked_count(workers, "workers")
+    problems = _made_problems(study, place, progress)
+    runs = [run for run in study.runs() if not _is_finished(run, place, problems[run.problem])]
+    from tqdm.auto import tqdm
+
+    with tqdm(total=len(runs), desc="campaigns", unit="run", disable=not progress) as steps:
+        if number == 1 or len(runs) < 2:
+            for run in runs:
+                _play(run, study, place, None)
+                steps.update()
+        else:
+            _play_beside(runs, study, place, min(number, len(runs)), steps)
+    wanted = {(f"{run.problem}/{run.protocol.name}", run.arm, run.seed) for run in study.runs()}
+    found = read_records(place)
+    return [one for one in found if (one.task, one.arm, one.seed) in wanted]
+
+
+def _made_problems(study: Study, folder: Path, progress: bool) -> dict[str, Problem]:
+    found = {}
+    for data, imbalance in itertools.product(study.data, study.imbalance):
+        made = made_problem(
+            data,
+            folder / "problems",
+            root=study.root,
+            imbalance=imbalance,
+            pool_size=study.pool_size,
+            side=study.side,
+            progress=progress,
+        )
+        found[made.name] = made
+    return found
+
+
+def _is_finished(run: Run, folder: Path, problem: Problem) -> bool:
+    rounds = run.protocol.rounds_in(problem.pool_size, problem.classes)
+    return len(records_of(run.file_in(folder))) == rounds + 1
+
+
+def _play(run: Run, study: Study, folder: Path, stop: Any) -> None:
+    """Play a campaign to its end, or until it is told to stop."""
+    path = run.file_in(folder)
+    problem = Problem.open(folder / "problems" / run.problem)
+    rounds = campaign(
+        problem,
+        study.arms[run.arm],
+        run.protocol,
+        run.seed,
+        arm=run.arm,
+        learner=study.learner,
+        done=records_of(path),
+    )
+    with appending(path) as append:
+        for record in rounds:
+            append(record)
+            if stop is not None and stop.is_set():
+                return
+
+
+# ---- worker processes ------------------------------------------------------------------------
+
+_stop: Any = None  # in a worker: the event that tells it to stop
+
+
+def _begin_worker(stop: Any) -> None:
+    global _stop
+    _stop = stop
+    # Ctrl-C reaches every process of a terminal; here the one that started the workers decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)  # a core a process
+
+
+def _play_in_worker(run: Run, study: Study, folder: Path) -> None:
+    _play(run, study, folder, _stop)
+
+
+def _play_beside(runs: list[Run], study: Study, folder: Path, workers: int, steps: Any) -> None:
+    context = multiprocessing.get_context("spawn")  # forks do not get along with BLAS threads
+    stop = context.Event()
+    pool = ProcessPoolExecutor(workers, context, _begin_worker, (stop,))
+    try:
+        futures = [pool.submit(_play_in_worker, run, study, folder) for run in runs]
+        for future in as_completed(futures):
+            future.result()
+            steps.update()
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)

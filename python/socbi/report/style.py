@@ -1,0 +1,99 @@
+"""How a page looks: on a laptop, on paper, in light and dark.
+
+The colours are those of Okabe and Ito, which keep apart for every kind of colour vision; in the dark
+blue and sky blue change places, and black becomes grey.
+"""
+
+from __future__ import annotations
+
+__all__ = ["CHART_STYLE", "PAGE_STYLE"]
+
+_LIGHT = """
+--paper:#fff;--ink:#1a1d21;--soft:#5b636e;--line:#dfe3e8;--panel:#f6f7f9;--dots:#c3cad3;
+--c0:#0072b2;--c1:#d55e00;--c2:#009e73;--c3:#a8558a;--c4:#b97f00;--c5:#2b8fc4;--c6:#5b636e;--c7:#8a7c00;
+--early:#00224e;--late:#d9a400;"""
+_DARK = """
+--paper:#14171b;--ink:#e8eaed;--soft:#a4adb8;--line:#2e343c;--panel:#1c2026;--dots:#465060;
+--c0:#56b4e9;--c1:#f0803c;--c2:#2fc79a;--c3:#cc79a7;--c4:#e69f00;--c5:#7f9fd8;--c6:#a4adb8;--c7:#f0e442;
+--early:#5b8bd0;--late:#ffe14d;"""
+
+CHART_STYLE = (
+    f":root{{{_LIGHT}}}"
+    f"@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}"
+    + """
+svg.chart{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
+svg.chart .paper{fill:var(--paper)}
+svg.chart text{fill:var(--ink)}
+svg.chart .tick,svg.chart .note{fill:var(--soft)}
+svg.chart .name{fill:var(--soft)}
+svg.chart .label{font-weight:600}
+svg.chart .grid{stroke:var(--line);stroke-width:1}
+svg.chart .axis{stroke:var(--soft);stroke-width:1}
+svg.chart .level{stroke:var(--soft);stroke-width:1.2;stroke-dasharray:1 4;stroke-linecap:round}
+svg.chart .band{opacity:.16}
+"""
+)
+
+PAGE_STYLE = (
+    CHART_STYLE
+    + """
+*{box-sizing:border-box}
+html{color-scheme:light dark}
+body{margin:0;background:var(--paper);color:var(--ink);
+ font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
+main{max-width:1060px;margin:0 auto;padding:40px 28px 64px}
+h1{font-size:34px;line-height:1.15;margin:0 0 6px;letter-spacing:-.02em}
+h2{font-size:21px;margin:52px 0 4px;letter-spacing:-.01em}
+h3{font-size:15px;margin:22px 0 6px}
+p{margin:0 0 12px;max-width:72ch}
+.lead,.soft{color:var(--soft)}
+.lead{font-size:17px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:14px;margin:26px 0 8px}
+.tile{background:var(--panel);border:1px solid var(--line);border-radius:12px;padding:16px 18px}
+.tile b{display:block;font-size:30px;line-height:1.15;letter-spacing:-.02em;font-variant-numeric:tabular-nums}
+.tile span{color:var(--soft);font-size:14px;line-height:1.4;display:block}
+figure{margin:14px 0 0}
+figcaption{color:var(--soft);font-size:14px;max-width:78ch;margin-top:4px}
+svg.chart{display:block;width:100%;height:auto}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:28px}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums;margin-top:10px}
+th,td{padding:7px 10px;border-bottom:1px solid var(--line);text-align:right;vertical-align:baseline}
+th:first-child,td:first-child{text-align:left;padding-left:0}
+thead th{color:var(--soft);font-weight:600;border-bottom-color:var(--soft)}
+tbody th{font-weight:600;white-space:nowrap}
+.swatch{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:8px;vertical-align:-1px}
+.range{color:var(--soft);font-size:12.5px;white-space:nowrap}
+.clear{font-weight:600}
+.picks{display:grid;grid-template-columns:repeat(auto-fill,minmax(176px,1fr));gap:12px;margin-top:8px;
+ padding:0;list-style:none}
+.pick{border:1px solid var(--line);border-radius:10px;padding:10px;background:var(--panel);font-size:12.5px;
+ line-height:1.45;break-inside:avoid;overflow-wrap:anywhere}
+.pick img{display:block;width:100%;aspect-ratio:1;object-fit:contain;border-radius:6px;background:#0b0d10;
+ image-rendering:pixelated;margin-bottom:8px}
+.pick q{display:block;font-size:14px;margin-bottom:8px;quotes:none}
+.pick b{font-size:13.5px}
+.pick span{color:var(--soft)}
+details{margin-top:10px}
+summary{cursor:pointer;color:var(--soft);font-size:14px}
+.slide{display:flex;gap:12px;align-items:center;margin:8px 0 0;color:var(--soft);font-size:14px}
+.slide input{flex:1;max-width:340px;accent-color:var(--c0)}
+footer{margin-top:56px;color:var(--soft);font-size:13px;border-top:1px solid var(--line);padding-top:14px}
+@media (max-width:560px){main{padding:24px 16px}h1{font-size:27px}.pair{grid-template-columns:1fr}}
+@media print{
+ :root{"""
+    + _LIGHT
+    + """}
+ @page{margin:15mm}
+ html{color-scheme:light}
+ body{font-size:10.5pt;background:#fff}
+ main{max-width:none;padding:0}
+ h2{margin-top:20pt;break-after:avoid}h3{break-after:avoid}
+ figure,.tile,tr{break-inside:avoid}
+ .pair{grid-template-columns:1fr 1fr;gap:12pt}
+ .picks{grid-template-columns:repeat(6,1fr)}
+ .slide,summary{display:none}
+ *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+}
+"""
+)

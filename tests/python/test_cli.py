@@ -1,0 +1,273 @@
+"""The command line: a campaign by it alone, its files, its errors and its numbers."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from socbi import CANNOT_TELL, Session
+from socbi.cli import main
+from socbi.cli.configuration import read_tables
+from socbi.pool import Pool
+
+CLASSES = ["down", "up"]
+SAMPLES = 400
+
+
+def rows():
+    return np.random.default_rng(0).normal(size=(SAMPLES, 5)).astype(np.float32)
+
+
+def truth():
+    return {f"s{at:03}": CLASSES[int(one > 0)] for at, one in enumerate(rows()[:, 0])}
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Return the options of init for texts with embeddings."""
+    np.save(tmp_path / "rows.npy", rows())
+    with open(tmp_path / "samples.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text"])
+        writer.writerows([id, f"sample {id}"] for id in truth())
+    return [
+        "--manifest", str(tmp_path / "samples.csv"), "--text-column", "text",
+        "--embeddings", str(tmp_path / "rows.npy"), "--classes", "down,up", "--seed", "7",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Return a function that runs a command in the campaign and returns code, output, errors."""
+
+    def call(*arguments):
+        code = main(["-C", str(tmp_path / "campaign"), "--quiet", *map(str, arguments)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+@pytest.fixture
+def begun(run, manifest):
+    assert run("init", *manifest)[0] == 0
+    assert run("embed")[0] == 0
+    return run
+
+
+def test_thirty_rounds_by_the_command_line_end_as_by_the_library(begun, tmp_path):
+    known, rng = truth(), np.random.default_rng(1)
+    library = Session.create(
+        tmp_path / "library",
+        Pool.from_arrays(text=[f"sample {id}" for id in known], ids=list(known)),
+        embeddings=rows(),
+        classes=CLASSES,
+        seed=7,
+        progress=False,
+    )
+    late = {}
+    for number in range(30):
+        code, said, _ = begun("propose", 8, "--json")
+        batch = library.propose(8)
+        assert code == 0
+        assert [pick["id"] for pick in json.loads(said)["picks"]] == batch.ids
+        wrong = {id: CLASSES[known[id] == "down"] for id in batch.ids[:1]}
+        now = {**{id: known[id] for id in batch.ids[:6]}, **wrong}
+        if number % 5 == 0:
+            now[batch.ids[2]] = CANNOT_TELL
+        corrected = {id: known[id] for id in wrong}
+        for labels in (now, late, now, corrected):  # some are late, and some come twice
+            path = tmp_path / f"labels{(int(rng.integers(2)) and '.jsonl') or '.csv'}"
+            write_labels(path, labels)
+            assert begun("submit", path)[0] == 0
+            library.submit(labels)
+        late = {id: known[id] for id in batch.ids[6:]}
+        write_labels(tmp_path / "foreign.csv", {"s000": "up", "nobody": "sideways"})
+        assert begun("submit", tmp_path / "foreign.csv")[0] == 5
+        assert begun("step")[0] == 0
+        library.step()
+    expected = library.labels(), [event[:3] for event in library.label_history()]
+    rounds = [(one.class_counts, one.balance, one.never_hit) for one in library.rounds]
+    library.close()
+    with Session.open(tmp_path / "campaign", progress=False) as session:
+        found = session.labels(), [event[:3] for event in session.label_history()]
+        assert found == expected
+        assert [(one.class_counts, one.balance, one.never_hit) for one in session.rounds] == rounds
+        assert session.status().labels == 30 * 8 - 2 - 6
+
+
+def write_labels(path, labels):
+    told = {id: "?" if one is CANNOT_TELL else one for id, one in labels.items()}
+    if path.suffix == ".jsonl":
+        lines = [json.dumps({"id": id, "label": one}) for id, one in told.items()]
+        path.write_text("\n".join(lines))
+        return
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "label"])
+        writer.writerows(told.items())
+
+
+def test_a_batch_that_is_filled_in_goes_back_in(begun, tmp_path):
+    assert begun("propose", 4, "-o", tmp_path / "batch.csv")[0] == 0
+    with open(tmp_path / "batch.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [set(one) for one in lines] == [{"id", "label", "image", "text", "why"}] * 4
+    assert all(one["text"] == f"sample {one['id']}" for one in lines)
+    for one, label in zip(lines, ["up", "", "?", "down"], strict=True):
+        one["label"] = label
+    with open(tmp_path / "batch.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, lines[0])
+        writer.writeheader()
+        writer.writerows(lines)
+    code, said, _ = begun("submit", tmp_path / "batch.csv")
+    assert (code, said) == (0, "3 new, 0 repeated, 0 corrected, 1 cannot be told\n")
+
+
+def test_tasks_of_label_studio_go_out_and_come_back(begun, tmp_path):
+    assert begun("propose", 3, "-o", tmp_path / "tasks.json")[0] == 0
+    tasks = json.loads((tmp_path / "tasks.json").read_text())
+    assert all(one["data"]["text"].startswith("sample s") for one in tasks)
+    choice = {"type": "choices", "value": {"choices": ["up"]}}
+    tasks[0]["annotations"] = [{"was_cancelled": False, "result": [choice]}]
+    tasks[1]["annotations"] = [{"was_cancelled": True, "result": []}]
+    (tmp_path / "export.json").write_text(json.dumps(tasks))
+    code, said, _ = begun("submit", tmp_path / "export.json", "--annotator", "ann", "--json")
+    assert code == 0
+    assert json.loads(said)["new"] == 2
+    with Session.open(tmp_path / "campaign") as session:
+        ids = [one["data"]["sample_id"] for one in tasks]
+        assert session.labels() == {ids[0]: "up", ids[1]: CANNOT_TELL}
+        assert session.label_history()[0][2] == "ann"
+
+
+def test_status_and_report(begun, tmp_path):
+    pytest.importorskip("socbi.report")
+    for _ in range(2):
+        said = json.loads(begun("propose", 10, "--json")[1])
+        ids = [pick["id"] for pick in said["picks"]]
+        write_labels(tmp_path / "l.csv", {id: truth()[id] for id in ids})
+        begun("submit", tmp_path / "l.csv")
+        begun("step")
+    found = json.loads(begun("status", "--json")[1])
+    assert (found["labels"], found["rounds"]) == (20, 2)
+    assert "400 samples: 20 labelled" in begun("status")[1]
+    code, said, _ = begun("report")
+    assert code == 0
+    assert "campaign" in (tmp_path / "campaign" / "report.html").read_text()
+
+
+def test_a_toml_says_the_same(run, manifest, tmp_path):
+    assert run("init", *manifest)[0] == 0
+    path = tmp_path / "campaign" / "socbi.toml"
+    table = read_tables(path)["init"]
+    assert (table["classes"], table["seed"]) == (CLASSES, 7)
+    with open(path, "a") as file:
+        file.write('[propose]\nnumber = 3\nannotator = "ann"\n')
+    assert run("init")[0] == 0  # all of it from the file
+    assert read_tables(path)["init"] == table
+    with open(path, "a") as file:
+        file.write("[propose]\nnumber = 3\n")
+    run("embed")
+    assert json.loads(run("propose", "--json")[1])["samples"] == 3
+    assert json.loads(run("propose", 2, "--more", "--json")[1])["samples"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[propose]\nnumbr = 3\n", "has 'numbr' in [propose], which has only"),
+        ("[nothing]\n", "has a table [nothing] and there is no such command"),
+        ("seed = 3\n", "has 'seed' outside of a table"),
+        ("[", "is no TOML"),
+    ],
+)
+def test_a_wrong_toml_is_told(run, tmp_path, text, message):
+    (tmp_path / "campaign").mkdir()
+    (tmp_path / "campaign" / "socbi.toml").write_text(text)
+    code, _, said = run("status")
+    assert code == 2
+    assert message in said
+    assert len(said.splitlines()) == 1
+
+
+def test_errors_are_one_line_and_a_number(begun, run, manifest, tmp_path):
+    cases = [
+        (run("propose", "many"), 2, "integer"),
+        (run("nothing"), 2, "No such command"),
+        (run("submit", tmp_path / "nowhere.csv"), 2, "cannot be read"),
+        (run("init", *manifest), 3, "holds a campaign already"),
+        (run("step"), 2, "no labels yet"),
+        (run("propose", "--format", "xml"), 2, "--format must be one of csv"),
+    ]
+    main(["-C", str(tmp_path / "else"), "status"])
+    for (code, _, said), expected, words in cases:
+        assert code == expected
+        assert words in said
+        assert said.startswith("socbi: ")
+        assert len(said.splitlines()) == 1
+        assert "Traceback" not in said
+    with Session.open(tmp_path / "campaign"):
+        code, _, said = run("status")
+    assert code == 4
+    assert "held by process" in said
+    assert run("status")[0] == 0
+
+
+def test_no_campaign_and_nothing_left_have_numbers_of_their_own(begun, tmp_path, capsys):
+    assert main(["-C", str(tmp_path / "else"), "status"]) == 3
+    assert "is not a folder" in capsys.readouterr().err
+    assert begun("propose", SAMPLES)[0] == 0
+    assert begun("propose", 1, "--annotator", "ben")[0] == 7
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    with pytest.raises(Exception, match="is not a folder"):
+        main(["--debug", "-C", str(tmp_path / "else"), "status"])
+
+
+def test_plan_tells_what_it_will_cost(run):
+    code, said, _ = run("plan", 1_000_000, 512, "--json")
+    found = json.loads(said)
+    assert code == 0
+    assert found["disk_bytes"]["embeddings"] == 1_024_000_000
+    assert found["disk_total_bytes"] == sum(found["disk_bytes"].values())
+    assert "Disk:" in run("plan", 1000, 8)[1]
+
+
+def test_an_image_folder_becomes_a_campaign(run, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 6, 6), dtype=np.uint8)
+    for name in CLASSES:
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    for at, one in enumerate(pixels):
+        image.fromarray(one).save(tmp_path / "photos" / CLASSES[at % 2] / f"{at}.png")
+    (tmp_path / "photos" / "broken.png").write_bytes(b"no image")
+    images = ["--images", tmp_path / "photos", "--encoder", "pixels"]
+    assert run("init", *images, "--test-share", 0.3, "--skip-problems")[0] == 0
+    code, said, _ = run("embed", "--json")
+    assert (code, json.loads(said)["samples"]) == (0, 30)
+    code, said, _ = run("propose", 6, "--format", "jsonl")
+    batch = [json.loads(line) for line in said.splitlines()]
+    assert all(one["image"].endswith(one["id"]) for one in batch)
+    labels = "id,label\n" + "".join(f"{one['id']},{one['id'].split('/')[0]}\n" for one in batch)
+    (tmp_path / "labels.csv").write_text(labels)
+    run("submit", tmp_path / "labels.csv")
+    done = json.loads(run("step", "--json")[1])
+    assert 0 <= done["accuracy"] <= 1
+
+
+def test_help_is_quick_and_loads_nothing_heavy():
+    program = (
+        "import sys; from socbi.cli import main; code = main(['--help'])\n"
+        "heavy = {'torch', 'sklearn', 'scipy', 'socbi.session.session'} & set(sys.modules)\n"
+        "assert not heavy, heavy; sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Exit codes" in done.stdout
