@@ -206,7 +206,9 @@ class ImageLearner:
         rows, columns = torch.arange(side) + down, torch.arange(side) + right  # (count, side)
         at = torch.arange(count)[:, None, None]
         cut = padded.permute(0, 2, 3, 1)[at, rows[:, :, None], columns[:, None, :]]
-        return cut.permute(0, 3, 1, 2)
+        # As rows of channels: in the other order the backward pass of torch 2.13 crashed, on
+        # batches of 33 grey images on a processor. A copy, as contiguous() calls both orders so.
+        return cut.permute(0, 3, 1, 2).clone(memory_format=torch.contiguous_format)
 
     # ---- checkpoints -----------------------------------------------------------------------------
 
