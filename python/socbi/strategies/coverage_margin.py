@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ __all__ = ["CoverageMargin", "graph_counts", "unserved"]
 
 Doubles = npt.NDArray[np.float64]
 
+_NUMBER = (int, float, np.number)
 # Hits beyond so many weaken a weight no further: 0.8^20 is 0.01.
 _MOST_HITS = 20
 # How many neighbours a label hits where the counts come from the graph.
@@ -75,9 +75,9 @@ class CoverageMargin(Strategy):
     needs = frozenset({"graph"})
 
     def __init__(self, *, switch: float | None = None, fade: float = 0.8) -> None:
-        if switch is not None and not (isinstance(switch, Real) and 0 <= switch <= 1):
+        if switch is not None and not (isinstance(switch, _NUMBER) and 0 <= switch <= 1):
             raise InvalidInputError(f"switch must be a share from 0 to 1 or None, got {switch!r}")
-        if not (isinstance(fade, Real) and 0 < fade <= 1):
+        if not (isinstance(fade, _NUMBER) and 0 < fade <= 1):
             raise InvalidInputError(f"fade must be above 0 and at most 1, got {fade!r}")
         self.switch = switch
         self.fade = fade
