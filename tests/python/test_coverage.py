@@ -64,7 +64,7 @@ def test_every_pick_is_that_of_the_plain_form(seed, n, k, shape, weigh, by, shar
     weights = any_weights(rng, n, weigh)
     order = rng.permutation(n)
     candidates, others = np.split(order, [max(1, int(share * n))])
-    before = others[:3]
+    before = others[: rng.integers(0, len(others) + 1)]
     number = int(rng.integers(1, len(candidates) + 1))
     cover = module.cover_graph(graph)
     factors = any_weights(rng, n, by) / np.sqrt(cover.degrees)

@@ -311,7 +311,7 @@ def test_rows_that_do_not_sum_to_one_are_refused(name, row):
         STRATEGIES[name].select(a_state(probabilities=p), 5, rng())
 
 
-@pytest.mark.parametrize("large", [1e19, 1e20, 1e39, -1e300])
+@pytest.mark.parametrize("large", [5e18, 1e20, 1e39, -1e300])
 @pytest.mark.parametrize("name", ["BADGE", "k-center", "TypiClust", "diverse", "no duplicates"])
 def test_vectors_too_long_for_float32_are_refused(name, large):
     right = a_state()
