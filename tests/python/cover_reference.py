@@ -25,25 +25,45 @@ def plain_cover(matrix, weights, factors, candidates, number, seed, before=()):
     tied = SemiOrderedIndex(count, order="largest", seed=seed).top(count)[0]
     place = np.argsort(tied)
     weights = rounded(weights, np.diff(matrix.indptr).max())
-    left, taken, began = weights.copy(), [], 0
+    left, taken, gone, fresh, over = weights.copy(), [], [], True, False
     for id in before:
         left[matrix[id].indices] = 0
+        gone.append(id)
+        fresh = False
+        if left.max() == 0 and not over:
+            left, fresh = anew(weights, gone), True
+            over = left.max() == 0
     values, served = [], []
     while len(taken) < number:
-        value = np.full(count, -1.0)
-        value[candidates] = (factors * (matrix @ left))[candidates]
-        value[taken] = -1
-        if value.max() == 0 and began < len(taken):
-            left, began = weights.copy(), len(taken)
-            left[taken] = 0
-            continue
+        value = valued(matrix, left, factors, candidates, taken)
+        if value.max() == 0 and not over:
+            if not fresh:
+                left = anew(weights, gone)
+                value = valued(matrix, left, factors, candidates, taken)
+            over = value.max() == 0
         id = int(np.lexsort((place, -value))[0])
         serves = matrix[id].indices
         values.append(value[id])
         served.append(np.sort(serves[left[serves] > 0]).tolist())
         left[serves] = 0
         taken.append(id)
+        gone.append(id)
+        fresh = False
     return taken, values, served
+
+
+def anew(weights, gone):
+    """What all but these need."""
+    left = weights.copy()
+    left[gone] = 0
+    return left
+
+
+def valued(matrix, left, factors, candidates, taken):
+    value = np.full(len(left), -1.0)
+    value[candidates] = (factors * (matrix @ left))[candidates]
+    value[taken] = -1
+    return value
 
 
 def rounded(weights, degree):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from every_strategy import SIZE, Unsure, a_state
@@ -10,13 +12,16 @@ from hypothesis import strategies as st
 
 from socbi import InvalidInputError, InvalidTypeError, SemiOrderedIndex
 from socbi.neighbors.metrics import metric_of
-from socbi.scorers import BoundaryScorer
+from socbi.scorers import BoundaryScorer, PredictionHistory
 from socbi.strategies import (
+    BADGE,
     ClassQuotas,
     ClusterCap,
     CoverageMargin,
+    Diverse,
     DuplicateGuard,
     FewestHits,
+    Instability,
     PoolState,
     Random,
     RandomHalf,
@@ -25,6 +30,7 @@ from socbi.strategies import (
     SoCBI,
 )
 from socbi.strategies.group_limits import _least_limit
+from socbi.strategies.prescreen import Prescreened
 
 
 def rng(seed=0):
@@ -94,7 +100,7 @@ def test_the_random_half_is_drawn_anew():
     assert len({tuple(sorted(half.tolist())) for half in halves}) == 50
 
 
-@pytest.mark.parametrize("share", [0, -0.5, 1.2, np.nan])
+@pytest.mark.parametrize("share", [0, -0.5, 1.2, np.nan, "half"])
 def test_a_share_that_is_none_is_refused(share):
     with pytest.raises(InvalidInputError, match="share must be above 0 and at most 1, got"):
         SoCBI(Random(), share)
@@ -113,6 +119,53 @@ def test_a_share_that_is_none_is_refused(share):
 def test_what_is_no_strategy_is_refused(make):
     with pytest.raises(InvalidTypeError, match=r"strategy must be a strategy such as Margin\(\)"):
         make()
+
+
+def test_what_is_no_pre_screen_is_refused():
+    with pytest.raises(
+        InvalidTypeError, match=r"prescreen must be a pre-screen such as Random.*Un"
+    ):
+        Prescreened(Unsure(), Unsure())
+
+
+# ---- hyper-parameters ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        RankSum([Unsure(), Unsure()]),
+        RankSum((Unsure(),), weights=(1,)),
+        ClusterCap(Unsure(), np.zeros(5, int)),
+        ClusterCap(Unsure(), [0, 1], most=np.int64(2)),
+        RandomHalf() >> Unsure(),
+        RandomHalf(0.9) >> FewestHits(0.5) >> Unsure(),
+        SoCBI(Unsure()),
+        Instability(np.int64(3), decay=1),
+        Diverse(Unsure(), factor=np.int64(3)),
+        DuplicateGuard(Unsure(), np.float32(0.5)),
+    ],
+)
+def test_scikit_learn_clones_it(strategy):
+    clone = pytest.importorskip("sklearn.base").clone
+    again = clone(strategy)
+    assert again is not strategy
+    assert repr(again) == repr(strategy)
+
+
+def test_parameters_are_set_to_any_depth():
+    half = RandomHalf() >> Diverse(Unsure())
+    half.set_params(prescreen__share=0.2, strategy__factor=3)
+    assert repr(half) == "RandomHalf(share=0.2) >> Diverse(strategy=Unsure(), factor=3)"
+    assert half.get_params()["prescreen__share"] == 0.2
+    ranks = RankSum([Unsure(), Unsure()])
+    assert len(ranks.set_params(strategies=[Unsure()]).strategies) == 1
+    both = RankSum([Unsure(), Unsure()], weights=[1, 2])
+    with pytest.raises(InvalidInputError, match="weights must be 1 finite numbers"):
+        both.set_params(strategies=[Unsure()])
+    assert len(both.strategies) == 2
+    with pytest.raises(InvalidTypeError, match="factor must be a strategy or a pre-screen to have"):
+        Diverse(Unsure()).set_params(factor__share=1)
 
 
 # ---- sums of ranks -------------------------------------------------------------------------------
@@ -137,7 +190,9 @@ def test_a_single_score_keeps_its_order(values, seed):
     assert RankSum([score]).select(state, len(values), rng(seed)).tolist() == alone
 
 
-@pytest.mark.parametrize("weights", [[1], [1, 0], [1, -1], [1, np.inf], [np.nan, 1], [1, 2, 3]])
+@pytest.mark.parametrize(
+    "weights", [[1], [1, 0], [1, -1], [1, np.inf], [np.nan, 1], [1, 2, 3], "ab", [None, 1]]
+)
 def test_weights_that_cannot_be_are_refused(weights):
     with pytest.raises(InvalidInputError, match="weights must be 2 finite numbers above 0, one"):
         RankSum([Unsure(), Unsure()], weights)
@@ -148,6 +203,8 @@ def test_only_scores_can_be_ranked():
         RankSum([CoverageMargin()])
     with pytest.raises(InvalidInputError, match="strategies must be one or more, got none"):
         RankSum([])
+    with pytest.raises(InvalidTypeError, match=r"strategies must be a list of .*, got Unsure\(\)"):
+        RankSum(Unsure())
 
 
 # ---- guards --------------------------------------------------------------------------------------
@@ -177,6 +234,7 @@ def test_quotas_take_as_many_of_each_class_as_it_has(seed, number, kinds):
     limit = _least_limit(sizes, number)
     assert len(batch) == number
     assert (taken <= limit).all()
+    assert (taken >= np.minimum(sizes, limit - 1)).all()
     assert batch.record["guard"]["gave_way"] == 0
     for one in range(kinds):  # the best of each class
         of_kind = np.flatnonzero(kind == one)
@@ -184,10 +242,32 @@ def test_quotas_take_as_many_of_each_class_as_it_has(seed, number, kinds):
         assert set(best.tolist()) == set(batch.ids[kind[batch.ids] == one].tolist())
 
 
+def test_quotas_of_classes_with_candidates_to_spare_differ_by_one():
+    kind = np.arange(1000) % 10
+    state = PoolState(1000, probabilities=np.eye(10)[kind] * 0.5 + 0.05)
+    batch = ClassQuotas(Given(-1.0 * kind)).choose(state, 14, rng())  # wants class 0, then 1
+    taken = np.bincount(kind[batch.ids], minlength=10)
+    assert taken.tolist() == [2] * 4 + [1] * 6
+
+
 def test_quotas_leave_a_cold_start_alone():
     state = a_state(labelled=(), without=["probabilities"])
     guarded = ClassQuotas(CoverageMargin()).select(state, 8, rng())
     assert guarded.tolist() == CoverageMargin().select(state, 8, rng()).tolist()
+    assert ClassQuotas(CoverageMargin()).choose(state, 8, rng()).record["guard"]["gave_way"] == 0
+
+
+def test_what_is_within_tells_as_well():
+    state = a_state()
+    inner, outer = DuplicateGuard(Unsure(), eps=1e-6), ClassQuotas
+    told = outer(inner).choose(state, 5, rng()).record["guard"]
+    assert (told["by"], told["within"]["by"]) == (repr(outer(inner)), repr(inner))
+    one, two, three = RandomHalf(0.9), RandomHalf(0.8), RandomHalf(0.7)
+    nested = (one >> (two >> (three >> Unsure()))).choose(state, 2, rng()).record
+    flat = (one >> two >> three >> Unsure()).choose(state, 2, rng()).record
+    paired = ((one >> two) >> (three >> Unsure())).choose(state, 2, rng()).record
+    assert nested == flat == paired
+    assert flat["prescreen"]["after"]["after"]["by"] == repr(one)
 
 
 @given(
@@ -218,6 +298,13 @@ def test_a_cap_holds_until_all_clusters_are_full(seed, number, most, groups):
 def test_clusters_that_cannot_be_are_refused(clusters):
     with pytest.raises(InvalidInputError, match="clusters must be a whole number from 0 for each"):
         ClusterCap(Random(), clusters)
+
+
+@pytest.mark.parametrize("large", [10**13, 2**63 + 5])
+def test_clusters_may_have_any_numbers(large):
+    clusters = np.array([large, 5, 6, 5], np.uint64)
+    picks = ClusterCap(Given([1, 3, 2, 4]), clusters).select(PoolState(4), 3, rng())
+    assert picks.tolist() == [3, 2, 0]
 
 
 def test_clusters_of_another_pool_are_refused():
@@ -266,6 +353,16 @@ def test_a_heap_of_duplicates_does_not_take_a_round_for_each():
     assert len(asked) < 12
 
 
+def test_duplicates_take_no_memory_for_each_pair():
+    state = PoolState(8000, embeddings=np.ones((8000, 2), np.float32))
+    tracemalloc.start()
+    batch = DuplicateGuard(Random(), 0.1).choose(state, 10, rng())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert batch.record["guard"]["gave_way"] == 9
+    assert peak < 8_000_000  # a byte a pair would be 64,000,000
+
+
 def test_a_guard_keeps_away_from_pending_duplicates():
     vectors = np.array([[0.0], [0.0], [1.0], [1.0], [2.0]])
     state = PoolState(5, pending=[0], embeddings=vectors)
@@ -276,6 +373,8 @@ def test_a_guard_keeps_away_from_pending_duplicates():
 def test_eps_and_metric_that_cannot_be_are_refused():
     with pytest.raises(InvalidInputError, match="eps must be a finite number above 0, got 0"):
         DuplicateGuard(Random(), 0)
+    with pytest.raises(InvalidInputError, match="eps must be a finite number above 0, got 'x'"):
+        DuplicateGuard(Random(), "x")
     with pytest.raises(InvalidInputError, match="metric must be 'cosine' or 'euclidean': by inner"):
         DuplicateGuard(Random(), 1, "inner_product")
     with pytest.raises(InvalidInputError, match="metric must be one of"):
@@ -288,8 +387,61 @@ def test_a_cover_within_a_guard_covers_on():
     quotas = ClusterCap(CoverageMargin(), np.zeros(SIZE, int), most=SIZE)
     free = CoverageMargin().choose(state, 10, rng())
     assert quotas.select(state, 10, rng()).tolist() == free.ids.tolist()
-    split = ClusterCap(CoverageMargin(), np.arange(SIZE) % 2, most=5).choose(state, 10, rng())
-    assert np.bincount(split.ids % 2).tolist() == [5, 5]
-    assert len(split.stands_for) == 10
+    # so few that not all is served before the batch is full
+    split = ClusterCap(CoverageMargin(), np.arange(SIZE) % 2, most=3).choose(state, 6, rng())
+    assert np.bincount(split.ids % 2).tolist() == [3, 3]
+    assert len(split.stands_for) == 6
     served = np.concatenate(split.stands_for)
     assert len(set(served.tolist())) == len(served)
+
+
+# ---- what is pending -----------------------------------------------------------------------------
+
+
+def two_heaps():
+    """Fifty samples far out, fifty near the origin, all but as unsure."""
+    draw = rng()
+    vectors = 0.01 * draw.normal(size=(100, 2)) + np.repeat([[100, 0], [0, 1]], 50, axis=0)
+    unsure = np.repeat([0.5, 0.49], 50)
+    return vectors.astype(np.float32), np.stack([unsure, 1 - unsure], axis=1)
+
+
+@pytest.mark.parametrize("strategy", [BADGE(), Diverse(Unsure(), factor=100)])
+def test_picks_keep_away_from_what_is_pending(strategy):
+    vectors, p = two_heaps()
+    p[50:] = [0.45, 0.55]
+    for seed in range(20):
+        alone = PoolState(100, embeddings=vectors, probabilities=p)
+        assert strategy.select(alone, 1, rng(seed))[0] < 50
+        beside = PoolState(100, embeddings=vectors, probabilities=p, pending=[0, 1, 2])
+        assert strategy.select(beside, 1, rng(seed))[0] >= 50
+        assert len(set(strategy.select(beside, 97, rng(seed)).tolist()) - {0, 1, 2}) == 97
+
+
+def test_badge_measures_from_all_that_is_pending():
+    """More than are compared at a time; of each but the last two a duplicate is pending."""
+    vectors = np.repeat(np.arange(1, 201, dtype=np.float32)[:, None], 2, axis=0)
+    vectors[-2:] = 1000
+    p = np.tile([0.5, 0.5], (400, 1))
+    state = PoolState(400, embeddings=vectors, probabilities=p, pending=np.arange(0, 398, 2))
+    for seed in range(10):
+        batch = BADGE().choose(state, 1, rng(seed))
+        assert batch.ids[0] >= 398
+        assert abs(batch.scores[0] - 801**2 / 2) < 1
+
+
+def test_what_never_rose_is_behind_whatever_did():
+    """Sums a rounding above 1 lift the entropy of a row above the largest there is."""
+    steady, rose = np.full(3, np.float32(1 / 3), np.float64), np.array([0.5, 0.3, 0.2])
+    history = PredictionHistory(3, classes=3)
+    history.push(np.array([steady, rose, rose]))
+    history.push(np.array([steady, rose + np.array([-1, 0.5, 0.5]) * 1e-10, rose]))
+    batch = Instability().choose(PoolState(3, history=history), 3, rng())
+    assert batch.ids.tolist() == [1, 0, 2]
+    assert batch.scores[0] > 0 >= batch.scores[1] > batch.scores[2]
+
+    history = PredictionHistory(2, classes=10)
+    above, sure = np.full(10, 0.1001), np.array([0.91] + [0.01] * 9)
+    history.push(np.array([above, sure]))
+    history.push(np.array([above, sure + np.array([-1e-4] + [0] * 8 + [1e-4])]))
+    assert Instability().select(PoolState(2, history=history), 2, rng()).tolist() == [1, 0]

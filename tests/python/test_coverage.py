@@ -64,7 +64,7 @@ def test_every_pick_is_that_of_the_plain_form(seed, n, k, shape, weigh, by, shar
     weights = any_weights(rng, n, weigh)
     order = rng.permutation(n)
     candidates, others = np.split(order, [max(1, int(share * n))])
-    before = others[:3]
+    before = others[: rng.integers(0, len(others) + 1)]
     number = int(rng.integers(1, len(candidates) + 1))
     cover = module.cover_graph(graph)
     factors = any_weights(rng, n, by) / np.sqrt(cover.degrees)
@@ -115,12 +115,61 @@ def test_weights_of_any_size_are_chosen_by(weight):
     assert np.isfinite(found.values).all()
 
 
-def test_a_second_coat_begins_where_nothing_is_left_to_serve():
+def test_a_second_round_begins_where_nothing_is_left_to_serve():
     graph = knn_graph(np.repeat(np.eye(2, dtype=np.float32), 10, axis=0), 9)  # two cliques
     cover = module.cover_graph(graph)
     found = greedy_cover(cover, np.ones(20), np.ones(20), np.arange(20), 6, 0)
-    assert found.coats == 3
+    assert found.rounds == 3
     assert all(set(pair) == {0, 1} for pair in (found.ids // 10).reshape(3, 2).tolist())
+
+
+def test_a_round_begins_at_once_where_pending_samples_serve_all():
+    """One pick after the other, each with those before it pending, is the batch."""
+    state = a_state(n=60, labelled=(), labels=())
+    batch = CoverageMargin().choose(state, 30, np.random.default_rng(0))
+    assert batch.record["rounds_of_serving"] > 1
+    for taken in range(30):
+        rest = np.setdiff1d(state.candidates, batch.ids[:taken])
+        one = CoverageMargin().choose(
+            state.narrowed(rest, chosen=batch.ids[:taken]), 1, np.random.default_rng(0)
+        )
+        assert one.ids[0] == batch.ids[taken]
+        assert one.scores[0] == batch.scores[taken] > 0
+
+
+def test_no_round_begins_once_nobody_has_value():
+    """A pass a pick would be 250 passes of half a millisecond, at the least."""
+    p = np.tile([1.0, 0.0, 0.0], (300, 1))
+    p[:10] = 1 / 3
+    state = a_state(labelled=(), labels=(), probabilities=p)
+    cover, began = module.cover_graph(state.graph), []
+
+    class Counted(module.CoverGraph):
+        def sums(self, weights):
+            began.append(1)
+            return super().sums(weights)
+
+    counted = Counted(cover.matrix)
+    unsure = 1.0 * (np.arange(300) < 10)
+    found = greedy_cover(counted, unsure, unsure, np.arange(300), 260, 0)
+    assert set(range(10)) == set(found.ids[:10].tolist())
+    assert len(began) == found.rounds + 1 <= 11
+    with_pending = greedy_cover(counted, unsure, unsure, np.arange(10, 300), 200, 0, np.arange(10))
+    assert with_pending.rounds == 1
+    assert CoverageMargin().choose(state, 260, np.random.default_rng(0)).record["updates"] > 0
+
+
+def test_a_softmax_a_rounding_above_one_is_no_negative_weight():
+    p = np.zeros((300, 3), np.float32)
+    p[:, 0] = np.nextafter(np.float32(1), np.float32(2))
+    p[:20] = np.random.default_rng(1).dirichlet(np.ones(3), 20)
+    above, at = a_state(probabilities=p), a_state(probabilities=np.minimum(p, 1))
+    found, expected = (
+        CoverageMargin().choose(one, 200, np.random.default_rng(0)) for one in (above, at)
+    )
+    assert found.ids.tolist() == expected.ids.tolist()
+    assert found.scores.tolist() == expected.scores.tolist()
+    assert found.scores.min() >= 0
 
 
 # ---- the graph that is kept ----------------------------------------------------------------------
@@ -248,13 +297,13 @@ def test_from_the_share_on_it_is_margin():
     assert early.ids.tolist() == state.candidates[np.argsort(margins)[:30]].tolist()
 
 
-@pytest.mark.parametrize("switch", [-0.1, 1.5, np.nan])
+@pytest.mark.parametrize("switch", [-0.1, 1.5, np.nan, "late"])
 def test_a_switch_that_is_no_share_is_refused(switch):
     with pytest.raises(InvalidInputError, match="switch must be a share from 0 to 1 or None, got"):
         CoverageMargin(switch=switch)
 
 
-@pytest.mark.parametrize("fade", [0, -1, 1.1, np.nan])
+@pytest.mark.parametrize("fade", [0, -1, 1.1, np.nan, "a"])
 def test_a_fade_that_is_none_is_refused(fade):
     with pytest.raises(InvalidInputError, match="fade must be above 0 and at most 1, got"):
         CoverageMargin(fade=fade)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from socbi.demo import main, run_demo
+from socbi.demo.program import table
+
+README = Path(__file__).resolve().parents[2] / "README.md"
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -21,6 +26,17 @@ def test_the_demonstration_prints_a_table_and_writes_a_page(tmp_path, capsys):
     again = run_demo(tmp_path, seeds=2, workers=1, progress=False)
     assert f"{again.summaries[0].area.mean:.4f}" in out
     assert again.summaries[0].against["random"].mean > 0
+
+
+def test_the_readme_shows_what_it_prints(tmp_path):
+    said = README.read_text().split("```text\n")[1].split("```")[0].splitlines()
+    found = table(run_demo(tmp_path, progress=False)).splitlines()
+    assert found[2:4] == said[2:4]
+    for line, shown in zip(found[4:8], said[4:8], strict=True):
+        assert line[:20] == shown[:20]
+        # Another build of the linear algebra may decide a close call otherwise.
+        assert abs(float(line[20:30]) - float(shown[20:30])) < 0.002
+    assert found[9].startswith("The report: ")
 
 
 def test_files_that_are_not_there_are_asked_for(tmp_path, capsys, monkeypatch):

@@ -35,6 +35,6 @@ def test_every_python_block_is_an_example_with_its_output():
 def test_the_first_two_commands_install_and_run_and_install_and_test():
     block = README.read_text().split("```bash\n")[1].split("```")[0].splitlines()
     assert block == [
-        "pip install . && python -m socbi.demo",
+        "pip install . && socbi demo",
         "pip install -c constraints.txt '.[test]' && python -m pytest",
     ]

@@ -191,6 +191,31 @@ def test_annotators_draw_different_samples_and_leases_end(begin, clock):
     assert session.status().labels == 1
 
 
+def test_a_second_batch_keeps_away_from_what_is_out(begin):
+    one, two, three = (begin(name, strategy="kcenter-greedy") for name in "abc")
+    for session in (one, two, three):
+        session.submit({0: "left", 3: CANNOT_TELL})
+        session.step()
+    expected = one.propose(20).ids  # the greedy choice goes on as if nobody had stopped it
+    first = two.propose(10, "ann").ids
+    assert first == expected[:10]
+    two = again(two, clock=two._clock)
+    assert two.propose(10, "ben").ids == expected[10:]
+    two.close()
+    three.propose(10, "ann")
+    three.submit(dict.fromkeys(first[:4], "right"), "ann")  # that labels came changes nothing
+    assert three.propose(10, "ben").ids == expected[10:]
+
+
+def test_a_disputed_sample_that_is_out_again_is_no_longer_pending(begin):
+    session = begin(policy="ask")
+    session.submit({0: "left", 1: "right"}, "ann")
+    session.step()
+    session.submit({0: "right"}, "ben")
+    assert session.propose(3, "eve").ids[0] == 0
+    assert len(session.propose(5, "dan")) == 5
+
+
 def test_a_pick_says_why_and_what_to_show(tmp_path, clock):
     pool = Pool.from_arrays(
         text=[f"text {at}" for at in range(40)], table={"age": list(range(40))}, ids=range(100, 140)

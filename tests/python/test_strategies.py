@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from every_strategy import CLASSES, SIZE, STRATEGIES, a_state, parts
 
 from socbi import InvalidInputError, InvalidTypeError, UnknownIdError
 from socbi.neighbors import KnnGraph
-from socbi.strategies import PoolState
+from socbi.strategies import PoolState, checked_graph
 
 every = pytest.mark.parametrize("name", STRATEGIES)
 
@@ -224,7 +229,7 @@ def test_what_a_label_or_nobody_looks_at_may_be_missing():
         labelled=[0],
         labels=[0],
         candidates=[1],
-        probabilities=np.array([[np.nan], [1.0], [0.5]]),
+        probabilities=np.array([[np.nan], [1.0], [1.0]]),
         embeddings=np.array([[1.0], [1.0], [np.nan]]),
     )
     assert state.probabilities.shape == state.embeddings.shape == (3, 1)
@@ -257,6 +262,138 @@ def test_narrowing_takes_candidates_alone():
         fewer.narrowed([2])
     with pytest.raises(InvalidInputError, match="candidates must not be chosen, and 1 are: 1"):
         state.narrowed([1], chosen=[1])
+
+
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ([4, 1], "row 2 holds an id that is neither -1 nor from 0 to 3"),
+        ([1, 10_000], "row 2 holds an id that is neither"),
+        ([-2, 1], "row 2 holds an id that is neither"),
+        ([2, 0], "row 2 has the sample itself as a neighbour"),
+        ([1, 1], "row 2 has a neighbour twice"),
+    ],
+)
+@pytest.mark.parametrize("width", [2, 20])
+def test_a_graph_that_cannot_be_walked_is_refused(row, what, width):
+    ids = np.full((4, width), -1, np.int32)  # holes may come as often as they like
+    ids[:2, 0] = [3, 2]
+    PoolState(4, graph=KnnGraph(ids, np.ones(ids.shape, np.float32), "cosine")).graph  # noqa: B018
+    ids = ids.copy()
+    ids[2, [0, width - 1]] = row
+    graph = KnnGraph(ids, np.ones(ids.shape, np.float32), "cosine")
+    for _ in range(2):  # a refused one is looked at again
+        with pytest.raises(InvalidInputError, match=what):
+            STRATEGIES["coverage margin"].select(PoolState(4, graph=graph), 2, rng())
+
+
+def test_a_graph_is_looked_at_once(monkeypatch):
+    looked = []
+    check = checked_graph._check_ids
+    found = a_state().graph
+    graph = KnnGraph(found.ids, found.distances, found.metric)
+    monkeypatch.setattr(checked_graph, "_check_ids", lambda ids: (looked.append(1), check(ids)))
+    before = len(checked_graph._known)
+    for _ in range(3):
+        a_state(graph=graph).graph  # noqa: B018
+    assert len(looked) == 1
+    del graph
+    gc.collect()
+    assert len(checked_graph._known) <= before
+
+
+@pytest.mark.parametrize("name", ["coverage margin", "margin", "BADGE", "quotas"])
+@pytest.mark.parametrize("row", [[0.0, 0.0, 0.0], [0.2, 0.2, 0.2], [0.5, 0.5, 0.5]])
+def test_rows_that_do_not_sum_to_one_are_refused(name, row):
+    p = parts(rng())[1]
+    p[1], p[20] = np.nan, row  # id 1 has a label
+    with pytest.raises(InvalidInputError, match="sum to 1 in each row, and that of id 20 sums to"):
+        STRATEGIES[name].select(a_state(probabilities=p), 5, rng())
+
+
+@pytest.mark.parametrize("large", [5e18, 1e20, 1e39, -1e300])
+@pytest.mark.parametrize("name", ["BADGE", "k-center", "TypiClust", "diverse", "no duplicates"])
+def test_vectors_too_long_for_float32_are_refused(name, large):
+    right = a_state()
+    vectors = right.embeddings.astype(np.float64)
+    vectors[20] = large
+    state = PoolState(
+        SIZE, embeddings=vectors, probabilities=right.probabilities, graph=right.graph
+    )
+    with pytest.raises(InvalidInputError, match=r"^embeddings must be such .* id 20 has the leng"):
+        STRATEGIES[name].select(state, 5, rng())
+
+
+@pytest.mark.parametrize("large", [1e17, -1e18])
+@pytest.mark.parametrize("name", ["BADGE", "k-center", "TypiClust", "diverse"])
+def test_vectors_just_short_enough_are_taken(name, large):
+    right = a_state()
+    vectors = right.embeddings.astype(np.float64)
+    vectors[20], vectors[21] = large, -large
+    state = PoolState(
+        SIZE, embeddings=vectors, probabilities=right.probabilities, graph=right.graph
+    )
+    assert len(choose(name, state, 5)) == 5
+
+
+@pytest.mark.parametrize("part", ["embeddings", "probabilities"])
+def test_rows_without_a_column_are_refused(part):
+    state = PoolState(3, **{part: np.zeros((3, 0))})
+    with pytest.raises(InvalidInputError, match=f"{part} must have one column or more, got the"):
+        getattr(state, part)
+
+
+@pytest.mark.parametrize(
+    ("classes", "error", "message"),
+    [
+        (-3, InvalidInputError, "classes must be 1 or more, got -3"),
+        (2.5, InvalidTypeError, "classes must be a whole number, got 2.5"),
+        ("a", InvalidTypeError, "classes must be a whole number, got 'a'"),
+    ],
+)
+def test_classes_that_cannot_be_are_refused(classes, error, message):
+    with pytest.raises(error, match=message):
+        PoolState(5, classes=classes)
+
+
+def test_a_part_that_there_never_is_is_refused():
+    with pytest.raises(InvalidInputError, match=r"is one of embeddings, .*, got 'embedding'"):
+        PoolState(5).has("embedding")
+
+
+def test_a_state_keeps_its_own_ids():
+    given = {"labelled": np.array([3]), "labels": np.array([1]), "pending": np.array([2])}
+    given["candidates"] = np.array([0, 1])
+    state = PoolState(5, **given)
+    for one in given.values():
+        one[:] = 4
+    kept = [state.labelled, state.labels, state.pending, state.candidates]
+    assert [one.tolist() for one in kept] == [[3], [1], [2], [0, 1]]
+
+
+def test_a_part_is_made_once_by_all_threads():
+    made, together = [], threading.Barrier(4)
+
+    def make():
+        made.append(1)
+        return np.ones((4, 2))
+
+    state = PoolState(4, embeddings=make)
+    states = [state, state.narrowed([1, 2]), state.narrowed([1]), state]
+
+    def ask(one):
+        together.wait()
+        return one.embeddings
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(ask, states))
+    assert len(made) == 1
+    assert all(one is found[0] for one in found)
+
+
+def test_a_state_can_be_pickled():
+    again = pickle.loads(pickle.dumps(PoolState(4, embeddings=np.ones((4, 2)))))
+    assert again.embeddings.tolist() == [[1.0, 1.0]] * 4
 
 
 def test_a_foreign_graph_is_refused():

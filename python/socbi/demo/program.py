@@ -1,4 +1,4 @@
-"""What ``python -m socbi.demo`` says."""
+"""What ``socbi demo`` says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["main", "table"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration and print its table."""
-    parser = argparse.ArgumentParser(prog="python -m socbi.demo", description=__doc__)
+    parser = argparse.ArgumentParser(prog="socbi demo", description=__doc__)
     parser.add_argument("--data", choices=["digits", "fashion-mnist"], default="digits")
     parser.add_argument("--folder", default="socbi-demo", help="for records and the page")
     parser.add_argument("--seeds", type=int, default=5, help="campaigns of each strategy")
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         done = run_demo(options.pop("folder"), progress=sys.stderr.isatty(), **options)
     except SocbiError as error:
-        print(f"socbi.demo: {error}", file=sys.stderr)
+        print(f"socbi demo: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
@@ -49,6 +49,7 @@ def table(done: Demo) -> str:
         saved = [
             f"{one.saved[arm]:+.0%}" if arm in one.saved else "" for arm in ("random", "margin")
         ]
-        lines.append(f"{one.arm:20} {area:>26} {one.final:>11.1%}   {saved[0]:>8} {saved[1]:>8}")
-    lines += ["", f"The page: {done.page} ({done.elapsed_s:.0f} s)"]
+        line = f"{one.arm:20} {area:>26} {one.final:>11.1%}   {saved[0]:>8} {saved[1]:>8}"
+        lines.append(line.rstrip())
+    lines += ["", f"The report: {done.page} ({done.elapsed_s:.0f} s)"]
     return "\n".join(lines)

@@ -47,14 +47,15 @@ class Knowledge:
         self.graph_s = 0.0
         """Seconds that went into the neighbour graph."""
 
-    def state(self, candidates: IdArray) -> PoolState:
-        """Return the state in which these may be chosen."""
+    def state(self, candidates: IdArray, pending: IdArray) -> PoolState:
+        """Return the state in which these may be chosen, and those were before."""
         positions, places = self._labelled
         return PoolState(
             len(self._vectors),
             labelled=positions,
             labels=places,
             classes=len(self._settings.classes),
+            pending=pending,
             candidates=candidates,
             embeddings=self._vectors,
             probabilities=self._probabilities if self._rounds else None,

@@ -519,7 +519,7 @@ class Session:
         candidates = self._candidates(now)
         rng = np.random.default_rng([self.settings.seed, rounds, number])
         knowledge = self._knowledge()
-        state = knowledge.state(candidates)
+        state = knowledge.state(candidates, self._pending(leased))
         drawn = draw(state, asked, n, self._strategy, self._start, rng)
         if not drawn.positions:
             return
@@ -544,6 +544,18 @@ class Session:
         ):
             free[taken[taken < len(free)]] = False
         return np.flatnonzero(free)
+
+    def _pending(self, leased: IdArray) -> IdArray:
+        """Return what was chosen or labelled since the last round, ascending.
+
+        Whether a label came yet makes no difference, so that batches do not depend on how quick
+        annotators are.
+        """
+        votes = self._book.votes
+        useful = np.setdiff1d(votes.spoken_of(), votes.untellable())
+        known = np.concatenate([self._book.stepped[0], self._held_out[:, 0]])
+        found = np.setdiff1d(np.union1d(leased, useful), known)
+        return found[found < self._known_size()]
 
     def _known_size(self) -> int:
         """Return how many samples there were at the last round; before the first one, are."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from socbi.scorers.probabilities import checked_probabilities
 from socbi.strategies.batch import Batch
 from socbi.strategies.gradient_spread import GradientSpread
 from socbi.strategies.pool_state import PoolState
@@ -19,7 +18,8 @@ class BADGE(Strategy):
     BADGE of Ash and others, *Deep Batch Active Learning by Diverse, Uncertain Gradient Lower
     Bounds* (2020): k-means++ over gradient embeddings, begun with the longest. They are not written
     out, so that memory is that of the probabilities and some 20 bytes a sample. The score of a pick
-    is its squared distance to those before it when it was drawn.
+    is its squared distance to those before it when it was drawn. Pending samples were drawn before:
+    where there are any, no pick is the longest gradient by right.
 
     Examples
     --------
@@ -37,7 +37,7 @@ class BADGE(Strategy):
     needs = frozenset({"embeddings", "probabilities"})
 
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
-        probabilities = checked_probabilities(state.probabilities[state.candidates])
-        spread = GradientSpread(state.embeddings, state.candidates, probabilities)
-        drawn = spread.draw(number, rng)
+        ids = np.concatenate([state.candidates, state.pending])
+        spread = GradientSpread(state.embeddings, ids, state.probabilities[ids])
+        drawn = spread.draw(number, rng, before=np.arange(len(state.candidates), len(ids)))
         return Batch(state.candidates[drawn.rows], drawn.squares, state)

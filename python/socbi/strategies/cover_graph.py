@@ -109,8 +109,10 @@ def cover_graph(graph: KnnGraph) -> CoverGraph:
     with _lock:
         kept = _kept.get(key)
         if kept is None:
-            kept = _kept[key] = CoverGraph(_symmetrised(graph))
+            kept = CoverGraph(_symmetrised(graph))
+            # First: an entry that outlived its graph would be that of the next graph at its place.
             weakref.finalize(graph, _kept.pop, key, None)
+            _kept[key] = kept
         return kept
 
 

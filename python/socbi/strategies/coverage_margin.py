@@ -24,6 +24,7 @@ __all__ = ["CoverageMargin", "graph_counts", "unserved"]
 
 Doubles = npt.NDArray[np.float64]
 
+_NUMBER = (int, float, np.number)
 # Hits beyond so many weaken a weight no further: 0.8^20 is 0.01.
 _MOST_HITS = 20
 # How many neighbours a label hits where the counts come from the graph.
@@ -56,6 +57,11 @@ class CoverageMargin(Strategy):
     (`CoverGraph.nbytes`), and some hundred updates a pick. Beside it, 60 bytes a sample while it
     chooses.
 
+    ``Batch.record`` has ``rule``: ``"cover"``, or ``"margin"`` once switched. With the former
+    ``rounds_of_serving``: 1, and one more each time that all had been served before the batch was
+    full and everything not taken was to be served anew; and ``updates``: how many values of
+    candidates the picks changed.
+
     Examples
     --------
     >>> from socbi.neighbors import knn_graph
@@ -69,9 +75,9 @@ class CoverageMargin(Strategy):
     needs = frozenset({"graph"})
 
     def __init__(self, *, switch: float | None = None, fade: float = 0.8) -> None:
-        if switch is not None and not 0 <= switch <= 1:
+        if switch is not None and not (isinstance(switch, _NUMBER) and 0 <= switch <= 1):
             raise InvalidInputError(f"switch must be a share from 0 to 1 or None, got {switch!r}")
-        if not 0 < fade <= 1:
+        if not (isinstance(fade, _NUMBER) and 0 < fade <= 1):
             raise InvalidInputError(f"fade must be above 0 and at most 1, got {fade!r}")
         self.switch = switch
         self.fade = fade
@@ -92,7 +98,7 @@ class CoverageMargin(Strategy):
             int(rng.integers(2**63)),
             state.pending,
         )
-        record = {"rule": "cover", "coats": taken.coats, "updates": taken.updates}
+        record = {"rule": "cover", "rounds_of_serving": taken.rounds, "updates": taken.updates}
         return Batch(taken.ids, taken.values, state, taken.tie_breaks, taken.served, record)
 
     def _is_late(self, state: PoolState) -> bool:
@@ -109,6 +115,7 @@ def unserved(state: PoolState, fade: float) -> tuple[Doubles, Doubles]:
     unsure = np.ones(state.size)
     if state.has("probabilities"):
         unsure -= rowwise(margin_within, state.probabilities)
+        np.maximum(unsure, 0, out=unsure)  # a softmax of float32 may be above 1 by a rounding
     unsure[state.labelled] = 0
     left = np.power(fade, np.arange(_MOST_HITS + 1))  # of a weight after so many hits
     return unsure, unsure * left[np.minimum(_hits(state), _MOST_HITS)]

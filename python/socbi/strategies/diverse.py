@@ -16,8 +16,9 @@ __all__ = ["Diverse"]
 class Diverse(Strategy):
     """Takes the best of another strategy, then the farthest from those taken among its next best.
 
-    So a batch is not made of near-duplicates, which the top of a score often is. The score of a
-    pick is that of the other strategy.
+    So a batch is not made of near-duplicates, which the top of a score often is. Where samples are
+    pending, these are what was taken, and all picks are the farthest from them. The score of a pick
+    is that of the other strategy.
 
     Parameters
     ----------
@@ -47,12 +48,14 @@ class Diverse(Strategy):
 
     def __init__(self, strategy: Strategy, factor: int = 5) -> None:
         self.strategy = checked_strategy(strategy, "strategy")
-        self.factor = checked_count(factor, "factor")
+        checked_count(factor, "factor")
+        self.factor = factor
         self.needs = self.strategy.needs | {"embeddings"}
 
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
         best = self.strategy.choose(state, self.factor * number, rng)
-        traversal = FarthestFirst(state.embeddings, best.ids[1:])
-        traversal.add_centres(best.ids[:1])
-        picks = np.concatenate([[0], 1 + traversal.pick(number - 1).rows])
+        first = 0 if len(state.pending) else 1
+        traversal = FarthestFirst(state.embeddings, best.ids[first:])
+        traversal.add_centres(np.concatenate([state.pending, best.ids[:first]]))
+        picks = np.concatenate([np.arange(first), first + traversal.pick(number - first).rows])
         return Batch(best.ids[picks], best.scores[picks], state, record=best.record)

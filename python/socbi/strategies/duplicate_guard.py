@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from socbi.errors import InvalidInputError
 from socbi.neighbors.metrics import FloatArray, MetricName, metric_of
+from socbi.neighbors.vector_rows import row_chunks
 from socbi.strategies.guard import Guard, Rule
 from socbi.strategies.pool_state import PoolState
 from socbi.strategies.strategy import Strategy
@@ -15,6 +16,9 @@ from socbi.types import IdArray
 __all__ = ["DuplicateGuard"]
 
 Mask = npt.NDArray[np.bool_]
+
+# Samples that are compared with each other together: half a million pairs at a time.
+_ROWS_AT_ONCE = 512
 
 
 class DuplicateGuard(Guard):
@@ -40,7 +44,7 @@ class DuplicateGuard(Guard):
 
     def __init__(self, strategy: Strategy, eps: float, metric: MetricName = "cosine") -> None:
         super().__init__(strategy)
-        if not 0 < eps < np.inf:
+        if not (isinstance(eps, (int, float, np.number)) and 0 < eps < np.inf):
             raise InvalidInputError(f"eps must be a finite number above 0, got {eps!r}")
         if metric_of(metric).name == "inner_product":
             raise InvalidInputError(
@@ -63,12 +67,21 @@ class _Apart(Rule):
         self._inside = self._vectors(state.pending)  # (pending and taken, d)
 
     def admit(self, ids: IdArray) -> Mask:
-        vectors = self._vectors(ids)
-        admitted: Mask = np.logical_not(self._close(vectors, self._inside).any(axis=1))
-        close = self._close(vectors, vectors)
-        for place in range(len(ids)):
-            if admitted[place] and (close[place, :place] & admitted[:place]).any():
-                admitted[place] = False
+        admitted = np.empty(len(ids), np.bool_)
+        for begin, end in row_chunks(len(ids), _ROWS_AT_ONCE):
+            admitted[begin:end] = self._admit_block(self._vectors(ids[begin:end]))
+        return admitted
+
+    def _admit_block(self, vectors: FloatArray) -> Mask:
+        admitted = np.ones(len(vectors), np.bool_)
+        for begin, end in row_chunks(len(self._inside), _ROWS_AT_ONCE):
+            left = np.flatnonzero(admitted)
+            close = self._close(vectors[left], self._inside[begin:end])
+            admitted[left[close.any(axis=1)]] = False
+        left = np.flatnonzero(admitted)
+        close = self._close(vectors[left], vectors[left])
+        for place, row in enumerate(left):
+            admitted[row] = not (close[place, :place] & admitted[left[:place]]).any()
         self._inside = np.concatenate([self._inside, vectors[admitted]])
         return admitted
 

@@ -35,6 +35,7 @@ _PICKS_AT_ONCE = 64
 _REFUSALS_AT_ONCE = 500
 # Numbers of vectors that a thread holds at a time: 4 MB of float32.
 _NUMBERS_AT_ONCE = 1 << 20
+_NOBODY = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,22 @@ class GradientSpread:
         """The squared distance of each row to the nearest of the picks it was compared with."""
         self._fresh: list[int] = []  # picks that the bounds do not take into account
 
-    def draw(self, number: int, rng: np.random.Generator) -> Spread:
-        """Return so many rows: the longest gradient, then each by its distance to those before."""
-        longest = np.flatnonzero(self._lengths == self._lengths.max())
-        rows, squares = [int(rng.choice(longest))], [float(self._lengths[longest[0]])]
+    def draw(self, number: int, rng: np.random.Generator, before: IdArray = _NOBODY) -> Spread:
+        """Return so many rows: the longest gradient, then each by its distance to those before.
+
+        Rows ``before`` were drawn already; where there are any, the longest is none of the draw.
+        """
+        rows: list[int] = []
+        squares: list[float] = []
+        if len(before) == 0:
+            longest = np.flatnonzero(self._lengths == self._lengths.max())
+            rows, squares = [int(rng.choice(longest))], [float(self._lengths[longest[0]])]
         with RowWorkers.started() as workers:
-            self.bounds[:] = np.inf  # the first pick is the first centre; there is none at zero
-            self._fresh = list(rows)
-            self._update(workers)
+            self.bounds[:] = np.inf  # the first centre is the first pick; there is none at zero
+            centres = [*before.tolist(), *rows]
+            for begin, end in row_chunks(len(centres), _PICKS_AT_ONCE):
+                self._fresh = centres[begin:end]
+                self._update(workers)
             while len(rows) < number:
                 found = self._drawn_by_bounds(number - len(rows), rng)
                 rows += found[0]
@@ -74,9 +83,11 @@ class GradientSpread:
                 if not found[0] and not self.bounds.any():
                     break
                 self._update(workers)
-        rest = np.setdiff1d(np.arange(len(self._ids)), rows)  # no distance is left: by lot
+        rest = np.setdiff1d(
+            np.arange(len(self._ids)), [*before, *rows]
+        )  # no distance is left: by lot
         lot = rng.permutation(rest)[: number - len(rows)]
-        return Spread(np.array([*rows, *lot]), np.array(squares + [0.0] * len(lot)))
+        return Spread(np.array([*rows, *lot], np.int64), np.array(squares + [0.0] * len(lot)))
 
     def _drawn_by_bounds(
         self, number: int, rng: np.random.Generator

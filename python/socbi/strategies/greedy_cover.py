@@ -40,8 +40,8 @@ class Cover:
     served: list[IdArray]
     """For each the ids that it was the first to serve, itself included where it needed it."""
     tie_breaks: list[str]
-    coats: int
-    """How often serving began anew because nothing was left to serve: 1 is once."""
+    rounds: int
+    """1, and one more for each time that serving began anew because all had been served."""
     updates: int
     """How many updates of values the picks made."""
 
@@ -73,15 +73,16 @@ def greedy_cover(
     seed
         Fixes the order of equal values: that of a `SemiOrderedIndex` of all samples.
     before
-        Ids that serve already, as if taken first.
+        Ids that serve already, as if taken first, in this order.
 
     Notes
     -----
     When no candidate serves anything any more, all but the samples taken need serving as much as at
-    the start: a second coat, which costs another pass.
+    the start: a second round, which costs another pass. Once a round begins with no candidate of
+    any value there are no more, and the rest are drawn by lot.
     """
     greedy = _Greedy(cover, weights, factors, candidates, seed)
-    greedy.begin([] if before is None else before.tolist(), [])
+    greedy.begin([] if before is None else before.tolist())
     return greedy.take(number)
 
 
@@ -95,19 +96,42 @@ class _Greedy:
         seed: int,
     ) -> None:
         self._cover = cover
-        self._weights = weights
+        self._rounded = cover.rounded(weights)
         self._factors = factors
         self._open = np.zeros(len(weights), np.bool_)  # who may be taken
         self._open[candidates] = True
         self._seed = seed
         self._updates = 0
+        self._is_fresh = True  # nobody has served in this round yet
+        self._is_over = False  # not even a round that begins has value for a candidate
 
-    def begin(self, served_by: list[int], taken: list[int]) -> None:
-        """Let all need serving but those taken and whom others serve; value all: one pass."""
-        self._left = self._cover.rounded(self._weights)
-        self._left[taken] = 0
-        for id in served_by:
-            self._left[self._cover.row(id)] = 0
+    def begin(self, before: list[int]) -> None:
+        """Let all need serving but whom these serve, and value all: one pass."""
+        self._gone = list(before)
+        self._serve_anew(0)
+        lacking = np.count_nonzero(self._left)
+        for place, id in enumerate(before):
+            row = self._cover.row(id)
+            lacking -= np.count_nonzero(self._left[row])
+            self._left[row] = 0
+            self._is_fresh = False
+            if lacking == 0 and not self._is_over:  # a round that these have finished
+                self._serve_anew(place + 1)
+                lacking = np.count_nonzero(self._left)
+                self._is_over = lacking == 0
+        self._value_all()
+
+    def _begin_anew(self) -> None:
+        """Begin a round in which all but those taken need serving as at the start."""
+        self._serve_anew(len(self._gone))
+        self._value_all()
+
+    def _serve_anew(self, gone: int) -> None:
+        self._left = self._rounded.copy()
+        self._left[self._gone[:gone]] = 0
+        self._is_fresh = True
+
+    def _value_all(self) -> None:
         self._sums = self._cover.sums(self._left)
         self._values = self._factors * self._sums
         self._values[~self._open] = _CLOSED
@@ -120,18 +144,22 @@ class _Greedy:
         """Take so many, one after the other."""
         ids: list[int] = []
         values, served, ties = np.empty(number), [], []
-        coats, coat_began = 1, 0
+        rounds = 1
         while len(ids) < number:
-            if self._front.value() == 0 and coat_began < len(ids):
-                self.begin([], ids)
-                coats, coat_began = coats + 1, len(ids)
+            if not self._is_over and self._front.value() == 0:
+                if not self._is_fresh:
+                    self._begin_anew()
+                    rounds += self._front.value() > 0
+                self._is_over = self._front.value() == 0
             id, values[len(ids)], tied = self._front.pop()
             ids.append(id)
             ties.append(_DRAWN if tied else "")
             self._open[id] = False
             self._index.remove([id])
             served.append(self._serve(id))
-        return Cover(np.array(ids, np.int64), values, served, ties, coats, self._updates)
+            self._gone.append(id)
+            self._is_fresh = False
+        return Cover(np.array(ids, np.int64), values, served, ties, rounds, self._updates)
 
     def _serve(self, id: int) -> IdArray:
         """Let a sample serve its row, and give those who served any of it their new value."""

@@ -36,7 +36,8 @@ class Guard(Strategy):
     The strategy chooses, and what the rule does not admit is left out; it chooses again for the
     places left, knowing what has been taken (`PoolState.pending`), until the batch is full. Where
     the candidates run out first, those left out fill the batch after all, as the strategy ranks
-    them: ``record["guard"]["gave_way"]`` says how many.
+    them: ``record["guard"]["gave_way"]`` says how many. What a guard within told first is there as
+    ``"within"``.
     """
 
     def __init__(self, strategy: Strategy) -> None:
@@ -49,9 +50,11 @@ class Guard(Strategy):
 
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
         filling = _Filling(state, self.strategy, rng)
-        if (rule := self._rule(state, number)) is not None:
+        rule = self._rule(state, number)
+        if rule is not None:
             filling.fill(number, rule)
-        gave_way = filling.fill_anyhow(number)
+        anyhow = filling.fill_anyhow(number)
+        gave_way = 0 if rule is None else anyhow
         told = {"by": repr(self), "left_out": filling.left_out, "gave_way": gave_way}
         return filling.batch(told)
 
@@ -98,6 +101,8 @@ class _Filling:
         if first.stands_for is not None:
             serves = [batch.stands_for[row] for batch, row in parts if batch.stands_for is not None]
         scores = np.concatenate([batch.scores[rows] for batch, rows in self._parts])
+        if "guard" in first.record:
+            told = {**told, "within": first.record["guard"]}
         record = {**first.record, "guard": told}
         return Batch(self._taken, scores, self._state, ties, serves, record)
 

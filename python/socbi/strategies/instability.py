@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,7 +29,7 @@ class Instability(ScoringStrategy):
     Instability sampling of He Hua and others (2022); `socbi.scorers.instability` has the formulas.
     Candidates whose score is 0, because their entropy never rose, come after all others, by the
     entropy of the newest model: their score is that entropy as a share of the largest there can be,
-    less 1. Before there are two models candidates are drawn by lot.
+    less 1, at most 0. Before there are two models candidates are drawn by lot.
 
     Parameters
     ----------
@@ -59,11 +61,13 @@ class Instability(ScoringStrategy):
         rise: bool = True,
         decay: float = 1.0,
     ) -> None:
-        self.n_models = checked_count(n_models, "n_models", least=2)
+        checked_count(n_models, "n_models", least=2)
         checked_distance(distance)
+        checked_decay(decay)
+        self.n_models = n_models
         self.distance = distance
         self.rise = rise
-        self.decay = checked_decay(decay)
+        self.decay = decay
 
     def _scores(self, state: PoolState, rng: np.random.Generator) -> npt.NDArray[np.float64]:
         history = state.history
@@ -76,5 +80,12 @@ class Instability(ScoringStrategy):
             return np.zeros(len(state.candidates))
         seen = history.predictions(state.candidates, self.n_models)
         scores = instability(seen, self.distance, rise=self.rise, decay=self.decay)
-        most = max(np.log2(seen[-1].shape[1]), 1.0)
-        return np.where(scores > 0, scores, entropy(seen[-1]) / most - 1)
+        return np.where(scores > 0, scores, np.minimum(_share_of_most_entropy(seen[-1]) - 1, 0))
+
+
+def _share_of_most_entropy(prediction: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the entropy of each row as a share of the largest there can be."""
+    # A sum that is off by a rounding may lift the entropy above the largest.
+    sums = prediction.sum(axis=1, dtype=np.float64, keepdims=True)
+    most = max(np.log2(prediction.shape[1]), 1.0)
+    return np.asarray(entropy(prediction / sums) / most, np.float64)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from socbi.errors import InvalidInputError, InvalidTypeError, UnknownIdError
+from socbi.errors import InvalidInputError, UnknownIdError
 from socbi.neighbors import KnnGraph
 from socbi.neighbors.neighbor_index import checked_count, checked_distinct
-from socbi.neighbors.vector_rows import row_chunks
+from socbi.strategies.checked_graph import checked_graph
+from socbi.strategies.checked_rows import check_lengths, check_shares, checked_rows
 from socbi.types import IdArray
 
 if TYPE_CHECKING:
@@ -45,15 +47,17 @@ class PoolState:
     classes
         How many classes there are; by default as many as the labels or the probabilities show.
     pending
-        Ids that were chosen and have no label yet: what is with an annotator. They are never
-        candidates, and a strategy that spreads its picks keeps away from them as well.
+        Ids that were chosen and have no label yet, in that order: what is with an annotator. They
+        are never candidates, and a strategy that spreads its picks keeps away from them as well.
     candidates
         The ids that may be chosen; by default all that are neither labelled nor pending.
     embeddings, probabilities, graph, boundary, history
         Parts, each the thing itself or a function without arguments that makes it; it is called
         when a strategy first asks. A row of an array belongs to the id of its number. None for
-        what there is not: no probabilities before the first model. Vectors must be finite where a
-        sample is a candidate, pending or labelled; probabilities from 0 to 1 where it has no label.
+        what there is not: no probabilities before the first model. Vectors must be finite, and
+        their squared distances float32 numbers, where a sample is a candidate, pending or labelled;
+        probabilities 0 or more with the sum 1 where it has no label. A graph's rows hold other
+        samples, each once.
 
     Examples
     --------
@@ -78,6 +82,8 @@ class PoolState:
         history: Any = None,
     ) -> None:
         self.size = checked_count(size, "size", least=0)
+        if classes is not None:
+            classes = checked_count(classes, "classes")
         self.labelled = _checked_ids(labelled, "labelled", self.size)
         self.labels = _checked_labels(labels, len(self.labelled), classes)
         self.pending = _checked_ids(pending, "pending", self.size)
@@ -93,9 +99,14 @@ class PoolState:
             "history": history,
         }
         self._made: dict[Part, Any] = {}
+        self._making = threading.RLock()  # a part may be made of another
 
     def has(self, part: Part) -> bool:
         """Return whether there is such a part; it is not made."""
+        if part not in self._parts:
+            raise InvalidInputError(
+                f"a part of a pool state is one of {', '.join(self._parts)}, got {part!r}"
+            )
         return self._parts[part] is not None
 
     def at_hand(self, part: Part) -> bool:
@@ -130,6 +141,7 @@ class PoolState:
         more = self._some_candidates(chosen, "chosen")
         _check_apart(fewer.candidates, "candidates", more, "chosen")
         fewer.pending = np.concatenate([self.pending, more])
+        fewer._making = self._making
         return fewer
 
     @property
@@ -178,9 +190,18 @@ class PoolState:
     def _part(self, part: Part, checked: Callable[[Any], _Made]) -> _Made:
         if part not in self._made:
             self.require(part)
-            given = self._parts[part]
-            self._made[part] = checked(given() if callable(given) else given)
+            with self._making:
+                if part not in self._made:
+                    given = self._parts[part]
+                    self._made[part] = checked(given() if callable(given) else given)
         return cast(_Made, self._made[part])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: one for name, one in self.__dict__.items() if name != "_making"}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.__dict__.update(kept)
+        self._making = threading.RLock()
 
     def _checked_candidates(self, candidates: npt.ArrayLike | None) -> IdArray:
         if candidates is None:
@@ -201,32 +222,23 @@ class PoolState:
         return given
 
     def _checked_embeddings(self, given: npt.ArrayLike) -> npt.NDArray[Any]:
-        found = _checked_rows(given, "embeddings", self.size)
+        found = checked_rows(given, "embeddings", self.size)
         seen = np.concatenate([self._choosable, self.labelled, self.pending])
-        _check_within(found, np.unique(seen), _FINITE, "embeddings")
+        check_lengths(found, np.unique(seen))
         return found
 
     def _checked_probabilities(self, given: npt.ArrayLike) -> npt.NDArray[Any]:
-        found = _checked_rows(given, "probabilities", self.size)
+        found = checked_rows(given, "probabilities", self.size)
         if self._classes is not None and found.shape[1] != self._classes:
             raise InvalidInputError(
                 f"probabilities must have {self._classes} columns, one a class, got the shape "
                 f"{found.shape}"
             )
-        _check_within(found, self.unlabelled, _SHARE, "probabilities")
+        check_shares(found, self.unlabelled)
         return found
 
     def _checked_graph(self, given: KnnGraph) -> KnnGraph:
-        if not isinstance(given, KnnGraph):
-            raise InvalidTypeError(
-                f"graph must be a socbi.neighbors.KnnGraph, got {type(given).__name__}; "
-                "knn_graph(embeddings) makes one"
-            )
-        if len(given) != self.size:
-            raise InvalidInputError(
-                f"the graph must have a row for each of {self.size} samples, got {len(given)}"
-            )
-        return given
+        return checked_graph(given, self.size)
 
     def _checked_boundary(self, given: BoundaryScorer) -> BoundaryScorer:
         known = len(given.counts)
@@ -242,7 +254,7 @@ def _as_it_is(given: Any) -> Any:
 
 
 def _checked_ids(ids: npt.ArrayLike, name: str, size: int) -> IdArray:
-    found = checked_distinct(ids, name)
+    found = checked_distinct(ids, name).copy()
     if len(found) and not 0 <= found.min() <= found.max() < size:
         raise UnknownIdError(
             f"{name} must be ids from 0 to {size - 1}, got {found.min()} to {found.max()}"
@@ -271,43 +283,3 @@ def _checked_labels(labels: npt.ArrayLike, count: int, classes: int | None) -> I
             f"labels must be class numbers from 0{most}, got {given.min()} to {given.max()}"
         )
     return given.astype(np.int64)
-
-
-def _checked_rows(given: npt.ArrayLike, name: str, size: int) -> npt.NDArray[Any]:
-    found = np.asanyarray(given)
-    if found.ndim != 2 or len(found) != size or found.dtype.kind != "f":
-        raise InvalidInputError(
-            f"{name} must be floats with a row for each of {size} samples, got the shape "
-            f"{found.shape} of {found.dtype}"
-        )
-    return found
-
-
-# Numbers that are looked at in one go: small enough for a core's own cache.
-_NUMBERS_AT_ONCE = 1 << 16
-# A probability may be above 1 by what half a float has rounded.
-_ROUNDING = 1e-3
-_FINITE = (-float(np.finfo(np.float64).max), float(np.finfo(np.float64).max))
-_SHARE = (0.0, 1.0 + _ROUNDING)
-
-
-def _check_within(
-    rows: npt.NDArray[Any], ids: IdArray, bounds: tuple[float, float], name: str
-) -> None:
-    """Refuse NaN and numbers beyond the bounds in the rows of these ids, ascending."""
-    for begin, end in row_chunks(len(rows), max(1, _NUMBERS_AT_ONCE // max(1, rows.shape[1]))):
-        block = rows[begin:end]
-        if block.size and not bounds[0] <= float(block.min()) <= float(block.max()) <= bounds[1]:
-            mine = ids[slice(*np.searchsorted(ids, [begin, end]))]
-            some = rows[mine].astype(np.float64)
-            wrong = ~((some >= bounds[0]) & (some <= bounds[1])).all(axis=1)
-            if wrong.any():
-                _refuse(mine[wrong][0], name, np.isfinite(some[wrong][0]).all())
-
-
-def _refuse(id: int, name: str, finite: bool) -> None:
-    if not finite:
-        raise InvalidInputError(f"{name} must be finite, and the row of id {id} is not")
-    raise InvalidInputError(
-        f"{name} must lie from 0 to 1, and the row of id {id} does not; give the softmax of logits"
-    )

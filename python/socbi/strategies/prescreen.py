@@ -9,8 +9,9 @@ from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from socbi.errors import InvalidInputError
+from socbi.errors import InvalidInputError, InvalidTypeError
 from socbi.strategies.batch import Batch
+from socbi.strategies.parameters import Parameters
 from socbi.strategies.pool_state import Part, PoolState
 from socbi.strategies.strategy import Strategy, checked_strategy
 from socbi.types import IdArray
@@ -23,10 +24,11 @@ Record: TypeAlias = dict[str, Any]
 _LEAST_BATCHES = 5
 
 
-class Prescreen(ABC):
+class Prescreen(Parameters, ABC):
     """Keeps some of the candidates, from which another strategy chooses.
 
-    ``prescreen >> strategy`` is a strategy, ``prescreen >> prescreen`` a pre-screen.
+    ``prescreen >> strategy`` is a strategy, ``prescreen >> prescreen`` a pre-screen. A subclass
+    keeps each hyper-parameter, as it was given, in an attribute of the same name.
     """
 
     needs: frozenset[Part] = frozenset()
@@ -60,7 +62,7 @@ class SharePrescreen(Prescreen):
     """
 
     def __init__(self, share: float = 0.5) -> None:
-        if not 0 < share <= 1:
+        if not (isinstance(share, (int, float, np.number)) and 0 < share <= 1):
             raise InvalidInputError(f"share must be above 0 and at most 1, got {share!r}")
         self.share = share
 
@@ -78,10 +80,6 @@ class SharePrescreen(Prescreen):
         self, state: PoolState, number: int, rng: np.random.Generator
     ) -> tuple[IdArray, Record]:
         """Return exactly ``number`` of the candidates, and what there is to tell."""
-
-    def __repr__(self) -> str:
-        """Name the pre-screen and its share."""
-        return f"{type(self).__name__}(share={self.share!r})"
 
 
 class RandomHalf(SharePrescreen):
@@ -113,7 +111,7 @@ class _Successive(Prescreen):
     ) -> tuple[IdArray, Record]:
         ids, told = self.first.kept(state, batch_size, rng)
         ids, then = self.second.kept(state.narrowed(ids), batch_size, rng)
-        return ids, {**then, "after": told}
+        return ids, _told_after(then, told)
 
     def __repr__(self) -> str:
         return f"{self.first!r} >> {self.second!r}"
@@ -123,6 +121,10 @@ class Prescreened(Strategy):
     """A strategy that chooses from what a pre-screen keeps: ``prescreen >> strategy``."""
 
     def __init__(self, prescreen: Prescreen, strategy: Strategy) -> None:
+        if not isinstance(prescreen, Prescreen):
+            raise InvalidTypeError(
+                f"prescreen must be a pre-screen such as RandomHalf(), got {prescreen!r}"
+            )
         self.prescreen = prescreen
         self.strategy = checked_strategy(strategy, "strategy")
         self.needs = prescreen.needs | strategy.needs
@@ -130,9 +132,18 @@ class Prescreened(Strategy):
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
         ids, told = self.prescreen.kept(state, number, rng)
         batch = self.strategy.choose(state.narrowed(ids), number, rng)
+        if "prescreen" in batch.record:  # the strategy pre-screens as well
+            told = _told_after(batch.record["prescreen"], told)
         record = {**batch.record, "prescreen": told}
         return dataclasses.replace(batch, state=state, record=record)
 
     def __repr__(self) -> str:
         """Write it as it is composed."""
         return f"{self.prescreen!r} >> {self.strategy!r}"
+
+
+def _told_after(then: Record, first: Record) -> Record:
+    """Return what a pre-screen told with what one before it told, behind all that it has."""
+    if "after" in then:
+        return {**then, "after": _told_after(then["after"], first)}
+    return {**then, "after": first}

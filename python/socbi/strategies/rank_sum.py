@@ -39,6 +39,8 @@ class RankSum(ScoringStrategy):
     def __init__(
         self, strategies: Sequence[ScoringStrategy], weights: Sequence[float] | None = None
     ) -> None:
+        if not isinstance(strategies, (list, tuple)):
+            raise InvalidTypeError(f"strategies must be a list of strategies, got {strategies!r}")
         if not strategies:
             raise InvalidInputError("strategies must be one or more, got none")
         for one in strategies:
@@ -46,13 +48,15 @@ class RankSum(ScoringStrategy):
                 raise InvalidTypeError(
                     f"strategies must give a score for each candidate, and {one!r} does not"
                 )
-        self.strategies = list(strategies)
-        self.weights = _checked_weights(weights, len(strategies))
+        _checked_weights(weights, len(strategies))
+        self.strategies = strategies
+        self.weights = weights
         self.needs = frozenset[str]().union(*(one.needs for one in strategies))  # type: ignore[assignment]
 
     def _scores(self, state: PoolState, rng: np.random.Generator) -> npt.NDArray[np.float64]:
         total = np.zeros(len(state.candidates))
-        for strategy, weight in zip(self.strategies, self.weights, strict=True):
+        weights = _checked_weights(self.weights, len(self.strategies))
+        for strategy, weight in zip(self.strategies, weights, strict=True):
             total += weight * _ranks(strategy.scores(state, rng))
         return total
 
@@ -68,9 +72,11 @@ def _ranks(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _checked_weights(weights: Sequence[float] | None, count: int) -> list[float]:
     if weights is None:
         return [1.0] * count
-    given = [float(one) for one in weights]
-    if len(given) != count or not all(0 < one < np.inf for one in given):
+    given = np.asarray(weights)
+    numbers = given.shape == (count,) and given.dtype.kind in "fiu"
+    if not (numbers and ((given > 0) & (given < np.inf)).all()):
         raise InvalidInputError(
-            f"weights must be {count} finite numbers above 0, one for each strategy, got {weights}"
+            f"weights must be {count} finite numbers above 0, one for each strategy, got "
+            f"{weights!r}"
         )
-    return given
+    return [float(one) for one in given]

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 
-from socbi.errors import InvalidInputError, InvalidTypeError
+from socbi.errors import InvalidTypeError
 from socbi.neighbors.neighbor_index import checked_count
 from socbi.strategies.batch import Batch
+from socbi.strategies.parameters import Parameters
 from socbi.strategies.pool_state import Part, PoolState
 from socbi.types import IdArray
 
 __all__ = ["Strategy", "checked_strategy"]
 
 
-class Strategy(ABC):
+class Strategy(Parameters, ABC):
     """Chooses which samples to label next.
 
     A strategy is made of hyper-parameters only; what it knows of a pool comes in a `PoolState`, and
     all its randomness from the generator that is passed. The same state, size and generator give
     the same batch, whatever the number of threads. Nothing that is given is changed.
 
-    A subclass keeps each hyper-parameter in an attribute of the same name.
+    A subclass keeps each hyper-parameter, as it was given, in an attribute of the same name.
     """
 
     needs: frozenset[Part] = frozenset()
@@ -51,48 +49,6 @@ class Strategy(ABC):
         if number == 0:
             return Batch(np.empty(0, np.int64), np.empty(0), state)
         return self._chosen(state, number, rng)
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the hyper-parameters by name, as scikit-learn's tools ask for them.
-
-        With ``deep`` those of strategies within, too, as ``outer__inner``. So
-        ``sklearn.base.clone`` copies a strategy, and a grid search can vary it.
-        """
-        found: dict[str, Any] = {}
-        for name in inspect.signature(type(self)).parameters:
-            found[name] = value = getattr(self, name)
-            if deep and isinstance(value, Strategy):
-                found |= {f"{name}__{inner}": one for inner, one in value.get_params().items()}
-        return found
-
-    def set_params(self, **params: Any) -> Strategy:
-        """Change hyper-parameters in place, checked as the constructor does; return the strategy.
-
-        A call that raises has changed nothing.
-        """
-        own = self.get_params(deep=False)
-        within: dict[str, dict[str, Any]] = {}
-        for name, value in params.items():
-            outer, _, inner = name.partition("__")
-            if outer not in own:
-                raise InvalidInputError(
-                    f"{type(self).__name__} has the parameters {', '.join(own) or 'none'}, "
-                    f"got {outer!r}"
-                )
-            if inner:
-                within.setdefault(outer, {})[inner] = value
-            else:
-                own[outer] = value
-        for outer, values in within.items():
-            own[outer] = copy.copy(checked_strategy(own[outer], outer)).set_params(**values)
-        self.__dict__.update(type(self)(**own).__dict__)
-        return self
-
-    def __repr__(self) -> str:
-        """Name the strategy and its hyper-parameters."""
-        names = inspect.signature(type(self)).parameters
-        inside = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
-        return f"{type(self).__name__}({inside})"
 
     @abstractmethod
     def _chosen(self, state: PoolState, number: int, rng: np.random.Generator) -> Batch:
