@@ -194,7 +194,8 @@ def plan_section(plans: list[Record]) -> Lines:
     return table(head, rows)
 
 
-def boundary_section(records: list[Record]) -> Lines:
+def boundary_section(every: list[Record]) -> Lines:
+    records = [one for one in every if one["kind"] == "boundary"]
     sets = {one["data"]: one for one in records}
     arms = list(dict.fromkeys(one["arm"] for one in records))
     found = {(one["arm"], one["data"]): one for one in records}
@@ -217,7 +218,33 @@ def boundary_section(records: list[Record]) -> Lines:
         "of the paired differences; in brackets the share of the pool that tied at zero.",
         "",
         *table(head, rows),
+        *meaning_lines([one for one in every if one["kind"] == "meaning"]),
     ]
+
+
+def meaning_lines(records: list[Record]) -> Lines:
+    """What the counts go with, in the first round and in the last."""
+    if not records:
+        return []
+    rows = [
+        [
+            one["data"],
+            one["arm"],
+            *[f"{one[f'{what}_first']:+.2f}, {one[f'{what}_last']:+.2f}" for what in MEANINGS],
+        ]
+        for one in records
+    ]
+    return [
+        "",
+        "No class and no model enters a count. Rank correlation over the pool of the count with",
+        "the cosine to the nearest label, and with the margin of the model (with which a measure",
+        "of class boundaries would rise), first round and last:",
+        "",
+        *table(["", "", *MEANINGS.values()], rows, words=2),
+    ]
+
+
+MEANINGS = {"nearness": "with the nearest label", "margin": "with the margin"}
 
 
 def milliseconds(seconds: float) -> str:
