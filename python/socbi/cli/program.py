@@ -347,6 +347,9 @@ def experiment(
     seeds: Annotated[int, typer.Option(help="Campaigns of each.")] = 5,
     folder: Annotated[Path, typer.Option(help="For problems and records.")] = Path("experiment"),
     workers: Annotated[int | None, typer.Option(help="Processes.")] = None,
+    text_model: Annotated[
+        str | None, typer.Option(help="Encodes texts: a sentence-transformers model or its folder.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Play campaigns with known labels and compare strategies; when interrupted, go on."""
@@ -355,7 +358,8 @@ def experiment(
     from socbi.cli.reporting import summary_table, write_study_report
     from socbi.measures import curves_of, summarised
 
-    study = experiments.Study(listed(data), experiments.arms(*listed(arms)), seeds=seeds)
+    chosen = experiments.arms(*listed(arms))
+    study = experiments.Study(listed(data), chosen, seeds=seeds, text_model=text_model)
     records = experiments.run_study(study, folder, workers=workers, progress=not _Chosen.quiet)
     found = summarised(curves_of(records), records)
     page = write_study_report(records, folder / "report.html", title=f"Experiment on {data}")

@@ -51,6 +51,8 @@ class Study:
     """At most so many samples of each set."""
     side: int = SIDE
     """Images become so many pixels to a side."""
+    text_model: str | None = None
+    """Encodes texts: a sentence-transformers model or its folder. Another one, another folder."""
     root: str | os.PathLike[str] | None = None
     """Where the files are; by default what ``SOCBI_DATA`` names."""
     learner: MakeLearner = field(default=LogisticLearner)
@@ -138,6 +140,7 @@ def _made_problems(study: Study, folder: Path, progress: bool) -> dict[str, Prob
             imbalance=imbalance,
             pool_size=study.pool_size,
             side=study.side,
+            text_model=study.text_model,
             progress=progress,
         )
         found[made.name] = made
