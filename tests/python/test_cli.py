@@ -254,7 +254,19 @@ def test_plan_tells_what_it_will_cost(run):
     assert code == 0
     assert found["disk_bytes"]["embeddings"] == 1_024_000_000
     assert found["disk_total_bytes"] == sum(found["disk_bytes"].values())
+    assert found["embed_s"] is None
     assert "Disk:" in run("plan", 1000, 8)[1]
+
+
+def test_plan_probes_the_encoder(run):
+    pytest.importorskip("PIL.Image")
+    assert "Embeddings, once: " in run("plan", 1000, 784, "--encoder", "pixels")[1]
+    few, many = (
+        json.loads(run("plan", n, 784, "--encoder", "pixels", "--json")[1])["embed_s"]
+        for n in (1_000, 100_000)
+    )
+    assert 0 < few < many
+    assert "--encoder must be one of" in run("plan", 1000, 784, "--encoder", "best")[2]
 
 
 def test_an_image_folder_becomes_a_campaign(run, tmp_path):

@@ -304,6 +304,9 @@ def plan(
     labels: Annotated[int, typer.Option(help="Labels of the whole campaign.")] = 10_000,
     classes: Annotated[int, typer.Option(help="How many classes.")] = 10,
     k: Annotated[int, typer.Option(help="Neighbours of each sample.")] = 10,
+    encoder: Annotated[
+        str | None, typer.Option(help="As for init: a batch is encoded to see how fast it is.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what a campaign will cost in memory, disk and time, before it is begun."""
@@ -316,7 +319,15 @@ def plan(
         "graph": graph.graph_bytes,
         "predictions": 3 * 4 * samples * classes,
     }
+    embed_s = None
+    if encoder is not None:
+        from socbi.cli.embedding_time import seconds_a_sample
+        from socbi.cli.making import encoder_of
+
+        made = encoder_of({"encoder": encoder})
+        embed_s = samples * seconds_a_sample(made, encoder.partition(":")[0])
     said = {
+        "embed_s": embed_s,
         "graph": asdict(graph.choice),
         "counts": asdict(counts.choice),
         "disk_bytes": disk,
@@ -328,7 +339,8 @@ def plan(
         as_json,
         said,
         f"The neighbour graph, once:\n{graph}\n\nThe neighbours of {labels:,} labels, over all "
-        f"rounds:\n{counts}\n\nDisk: {sum(disk.values()) / 1e6:,.0f} MB ({parts})",
+        f"rounds:\n{counts}\n\nDisk: {sum(disk.values()) / 1e6:,.0f} MB ({parts})"
+        + ("" if embed_s is None else f"\nEmbeddings, once: {embed_s:,.0f} s, and reading"),
     )
 
 
