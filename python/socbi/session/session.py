@@ -319,8 +319,8 @@ class Session:
         Examples
         --------
         >>> import tempfile
-        >>> vectors = np.zeros((20, 2), np.float32)
-        >>> with Session.create(tempfile.mkdtemp(), embeddings=vectors, classes="ab") as session:
+        >>> rows, classes = np.ones((20, 2), np.float32), ["left", "right"]
+        >>> with Session.create(tempfile.mkdtemp(), embeddings=rows, classes=classes) as session:
         ...     _ = session.propose(4)
         ...     Session.look(session.folder).out
         4
