@@ -1,6 +1,7 @@
 """A process that works on a campaign until it is killed; run by test_session_kill.py.
 
-It says on its output what is about to be done and what was done, a line each, flushed.
+It says on its output what is about to be done and what was done, a line each, flushed, and then
+waits for a line on its input: so it is never further than whoever watches it knows.
 """
 
 import json
@@ -30,6 +31,8 @@ def vectors_once(kept=[]):  # noqa: B006
 
 def say(what, value=None):
     print(json.dumps([what, value]), flush=True)
+    if __name__ == "__main__":
+        sys.stdin.readline()
 
 
 def create(folder):

@@ -22,9 +22,9 @@ KILLS = 12
 
 
 def child(folder, rounds=ROUNDS):
-    return subprocess.Popen(
-        [sys.executable, str(CHILD), str(folder), str(rounds)], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, str(CHILD), str(folder), str(rounds)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
 
 
 def picks(folder):
@@ -48,9 +48,11 @@ def test_killed_at_random_points_a_campaign_loses_nothing_and_ends_as_if_undistu
         said = []
         for line in process.stdout:
             said.append(json.loads(line))
+            process.stdin.write("\n")
             if len(said) > lines:
                 break
         else:
+            process.stdin.close()
             process.stdout.close()
             assert process.wait() == 0
             told |= {value for what, value in said if what == "submitted"}
@@ -60,6 +62,7 @@ def test_killed_at_random_points_a_campaign_loses_nothing_and_ends_as_if_undistu
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         said += [json.loads(line) for line in process.stdout if line.endswith("]\n")]
+        process.stdin.close()
         process.stdout.close()
         process.wait()
         killed += 1
