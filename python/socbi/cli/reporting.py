@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,8 +79,15 @@ def write_report(session: Session, path: Path) -> Path:
 
 def _arm(strategies: list[str]) -> str:
     """Return the strategies that chose, without their parameters, in the order they came in."""
-    names = dict.fromkeys(one.partition("(")[0] for one in strategies)
+    names = dict.fromkeys(_without_parameters(one) for one in strategies)
     return ", then ".join(names) or _BY_NOBODY
+
+
+def _without_parameters(strategy: str) -> str:
+    """Return ``A >> B`` of ``A(share=0.5) >> B(inner=C())``."""
+    while (shorter := re.sub(r"\([^()]*\)", "", strategy)) != strategy:
+        strategy = shorter
+    return strategy
 
 
 def _choosers(records: list[RoundRecord]) -> str:
