@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from socbi.errors import InvalidInputError
+from socbi.errors import InvalidInputError, InvalidTypeError
 from socbi.experiments import (
     LOW,
     PAPER,
@@ -29,7 +30,7 @@ from socbi.experiments import (
 )
 from socbi.experiments.record_files import appending, records_of
 from socbi.measures import RoundRecord, accuracy, l1_balance
-from socbi.strategies import Batch, CoverageMargin, Random, Strategy
+from socbi.strategies import Batch, ClusterCap, CoverageMargin, Margin, Random, Strategy
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -148,6 +149,53 @@ def test_what_is_finished_is_not_played_again(tmp_path):
     more = run_study(small(seeds=3), tmp_path, workers=1, progress=False)
     assert len(more) == 3 * 2 * 5
     assert [(path.stat().st_mtime_ns, path.read_bytes()) for path in files] == before
+
+
+def tuned(vectors):
+    from socbi.learners import LogisticLearner
+
+    return LogisticLearner(vectors)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"arms": {"x": Margin()}},
+        {"arms": {"x": CoverageMargin(fade=0.5)}},
+        {"arms": {"x": ClusterCap(Random(), np.zeros(200, np.int64))}},
+        {"learner": tuned},
+        {"learner": functools.partial(tuned)},
+        {"protocols": (dataclasses.replace(SHORT, batch=2),)},
+        {"root": "elsewhere"},
+    ],
+)
+def test_a_study_of_other_parts_is_played_for_itself(tmp_path, changes):
+    first = small(arms={"x": CoverageMargin()}, seeds=1)
+    other = dataclasses.replace(first, **changes)
+    [one], [two] = first.runs(), other.runs()
+    assert one.file_in(tmp_path) != two.file_in(tmp_path)
+    assert one.file_in(tmp_path) == next(small(arms={"x": CoverageMargin()}).runs()).file_in(
+        tmp_path
+    )
+
+
+def test_an_arm_that_means_another_strategy_gives_its_own_records(tmp_path):
+    def played(strategy, protocol=SHORT):
+        study = small(arms={"x": strategy}, protocols=(protocol,), seeds=1)
+        return without_times(run_study(study, tmp_path, workers=1, progress=False))
+
+    lot, margin = played(Random()), played(Margin())
+    assert [one.picks for one in lot[1:]] != [one.picks for one in margin[1:]]
+    assert played(Random()) == lot
+    wider = played(Random(), dataclasses.replace(SHORT, batch=5))
+    assert [one.labels for one in wider] == [6, 21, 36, 51, 66]  # and none of the narrower one
+    assert played(Random()) == lot
+
+
+def test_another_root_has_problems_of_its_own(tmp_path):
+    found = {small(root=root).problems_in(tmp_path) for root in (None, "a", "b")}
+    assert len(found) == 3
+    assert small(root="a").problems_in(tmp_path) in found
 
 
 def test_half_a_line_is_passed_over_and_written_again(tmp_path):
@@ -294,6 +342,10 @@ def test_real_files_become_a_problem(tmp_path):
         (lambda p: Study([], arms()), "a study needs one or more data"),
         (lambda p: Study(["sklearn_iris"], {}), "a study needs one or more arms"),
         (lambda p: Study(["sklearn_iris"], arms(), seeds=0), "seeds must be 1 or more, got 0"),
+        (
+            lambda p: small(protocols=(SHORT, dataclasses.replace(SHORT, batch=1))),
+            "protocols must differ in their names, got ['short', 'short']",
+        ),
         (lambda p: arms("best"), "there is no arm 'best', only random"),
         (lambda p: Protocol("none", 1, 0), "batch must be 1 or more, got 0"),
         (lambda p: Problem.open(p), "make it with Problem.make"),
@@ -312,6 +364,11 @@ def test_real_files_become_a_problem(tmp_path):
 def test_wrong_input_is_refused(call, message, tmp_path):
     with pytest.raises(InvalidInputError, match=re.escape(message)):
         call(Path(tmp_path))
+
+
+def test_a_learner_that_records_cannot_be_found_by_is_refused():
+    with pytest.raises(InvalidTypeError, match="has no name that lasts: give a class or function"):
+        list(small(learner=lambda vectors: None).runs())
 
 
 def test_files_without_a_root_are_asked_for(tmp_path, monkeypatch):

@@ -201,3 +201,16 @@ def test_records_of_another_release_are_told():
 def test_wrong_input_is_refused(call, message):
     with pytest.raises(InvalidInputError, match=re.escape(message)):
         call()
+
+
+def test_a_curve_has_the_last_point_of_each_number_of_labels():
+    labels, heights = [10, 20, 20, 19, 30, 30], [0.5, 0.6, 0.7, 0.65, 0.8, 0.75]
+    rounds = [
+        RoundRecord("a", "b", 0, number, *one)
+        for number, one in enumerate(zip(labels, heights, strict=True))
+    ]
+    [curve] = curves_of(rounds)
+    assert curve.labels.tolist() == [10, 19, 20, 30]
+    assert curve.values.tolist() == [[0.5, 0.65, 0.7, 0.75]]
+    [found] = summarised([curve], rounds)
+    assert found.final == 0.75

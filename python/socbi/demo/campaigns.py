@@ -73,7 +73,7 @@ def run_demo(
     chosen = {_ARMS[arm]: strategy for arm, strategy in arms(*_ARMS).items()}
     study = Study([name], chosen, protocols=(LOW,), seeds=seeds, pool_size=size, root=root)
     records = run_study(study, place, workers=workers, progress=progress)
-    problem = made_problem(name, place / "problems", pool_size=size)
+    problem = made_problem(name, study.problems_in(place), pool_size=size)
     order = {arm: number for number, arm in enumerate(chosen)}
     records.sort(key=lambda one: (order[one.arm], one.seed, one.round))
     page = _written(place / "report.html", data, name, problem, records, root, seeds)

@@ -17,9 +17,10 @@ from typing import Any
 from socbi.errors import InvalidInputError
 from socbi.experiments.campaign import MakeLearner, campaign
 from socbi.experiments.data import SIDE, made_problem, problem_name
+from socbi.experiments.identity import identity
 from socbi.experiments.problem import Problem
 from socbi.experiments.protocol import LOW, Protocol
-from socbi.experiments.record_files import appending, read_records, records_of
+from socbi.experiments.record_files import appending, records_of
 from socbi.learners import LogisticLearner
 from socbi.measures import RoundRecord
 from socbi.neighbors.neighbor_index import checked_count
@@ -56,12 +57,16 @@ class Study:
     root: str | os.PathLike[str] | None = None
     """Where the files are; by default what ``SOCBI_DATA`` names."""
     learner: MakeLearner = field(default=LogisticLearner)
+    """A class or a function of a module, or a ``functools.partial`` of one."""
 
     def __post_init__(self) -> None:
         checked_count(self.seeds, "seeds")
         for name in ("data", "arms", "protocols", "imbalance"):
             if not getattr(self, name):
                 raise InvalidInputError(f"a study needs one or more {name}")
+        names = [one.name for one in self.protocols]
+        if len(set(names)) < len(names):
+            raise InvalidInputError(f"protocols must differ in their names, got {names}")
 
     def runs(self) -> Iterator[Run]:
         """Return every campaign; the seeds go round last, so that all arms grow alike."""
@@ -69,7 +74,18 @@ class Study:
             range(self.seeds), self.data, self.imbalance, self.protocols, self.arms
         ):
             problem = problem_name(data, imbalance, self.pool_size, self.side)
-            yield Run(problem, protocol, arm, seed)
+            yield Run(problem, protocol, arm, seed, self._made_of(arm, imbalance))
+
+    def problems_in(self, folder: str | os.PathLike[str]) -> Path:
+        """Return where its problems are: a folder for each ``root``, as files may differ."""
+        if self.root is None:
+            return Path(folder) / "problems"
+        return Path(folder) / f"problems-{_digest(os.path.abspath(self.root))}"
+
+    def _made_of(self, arm: str, imbalance: float) -> str:
+        """Return all that a campaign follows from beside its problem's name, protocol and seed."""
+        root = None if self.root is None else os.path.abspath(self.root)
+        return identity([self.arms[arm], self.learner, root, imbalance, self.pool_size, self.side])
 
 
 @dataclass(frozen=True)
@@ -80,11 +96,12 @@ class Run:
     protocol: Protocol
     arm: str
     seed: int
+    made_of: str
+    """The strategy with its parameters, the learner and the data, as text."""
 
     def file_in(self, folder: Path) -> Path:
         """Return where its records are: named by what it is, and by a digest of all of it."""
-        what = f"{self.problem} {self.protocol} {self.arm} {self.seed}"
-        digest = hashlib.sha256(what.encode()).hexdigest()[:8]
+        digest = _digest(repr(self))
         plain = f"{self.problem}--{self.protocol.name}--{self.arm}--{self.seed}--{digest}"
         return folder / "records" / ("".join(c if c.isalnum() or c in "-._" else "_" for c in plain)
                                      + ".jsonl")  # fmt: skip
@@ -125,9 +142,11 @@ def run_study(
                 steps.update()
         else:
             _play_beside(runs, study, place, min(number, len(runs)), steps)
-    wanted = {(f"{run.problem}/{run.protocol.name}", run.arm, run.seed) for run in study.runs()}
-    found = read_records(place)
-    return [one for one in found if (one.task, one.arm, one.seed) in wanted]
+    return [record for run in study.runs() for record in records_of(run.file_in(place))]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
 
 
 def _made_problems(study: Study, folder: Path, progress: bool) -> dict[str, Problem]:
@@ -135,7 +154,7 @@ def _made_problems(study: Study, folder: Path, progress: bool) -> dict[str, Prob
     for data, imbalance in itertools.product(study.data, study.imbalance):
         made = made_problem(
             data,
-            folder / "problems",
+            study.problems_in(folder),
             root=study.root,
             imbalance=imbalance,
             pool_size=study.pool_size,
@@ -155,7 +174,7 @@ def _is_finished(run: Run, folder: Path, problem: Problem) -> bool:
 def _play(run: Run, study: Study, folder: Path, stop: Any) -> None:
     """Play a campaign to its end, or until it is told to stop."""
     path = run.file_in(folder)
-    problem = Problem.open(folder / "problems" / run.problem)
+    problem = Problem.open(study.problems_in(folder) / run.problem)
     rounds = campaign(
         problem,
         study.arms[run.arm],

@@ -27,7 +27,7 @@ class Curves:
     arm: str
     seeds: tuple[int, ...]
     labels: npt.NDArray[np.int64]
-    """At each round."""
+    """Ascending; at each round that brought labels."""
     values: npt.NDArray[np.float64]
     """(seeds, rounds)."""
 
@@ -53,7 +53,7 @@ class ArmSummary:
     seeds: int
     area: Interval
     final: float
-    """The mean of the last round."""
+    """The mean with the most labels."""
     against: dict[str, Paired]
     """Differences of the area, seed by seed, against the arms that it was compared with."""
     saved: dict[str, float]
@@ -68,7 +68,8 @@ def curves_of(records: Iterable[RoundRecord], quality: str = "accuracy") -> list
     """Return the curves of each task and arm, in the order in which they first occur.
 
     Seeds that have not come as far as others are left out, so that all rows have the same rounds;
-    so are records without that quality.
+    so are records without that quality. Where several rounds have one number of labels, as after
+    corrections, the last of them counts.
 
     Examples
     --------
@@ -150,8 +151,13 @@ def _curves(task: str, arm: str, runs: dict[int, dict[int, RoundRecord]], qualit
                 f"the seeds of {arm} on {task} differ in their numbers of labels, seed {seed} for "
                 "one: they are not of one protocol"
             )
-    values = np.array([[getattr(rounds[n], quality) for n in order] for rounds in whole.values()])
-    return Curves(task, arm, tuple(whole), labels, values.astype(np.float64))
+    last = dict(sorted((first[number].labels, number) for number in order))
+    values = np.array(
+        [[getattr(rounds[n], quality) for n in last.values()] for rounds in whole.values()]
+    )
+    return Curves(
+        task, arm, tuple(whole), np.array(list(last), np.int64), values.astype(np.float64)
+    )
 
 
 def _rivals(

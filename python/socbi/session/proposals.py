@@ -160,6 +160,18 @@ class Proposals:
             found.setdefault(round_number, []).append(position)
         return found
 
+    def strategies_by_round(self) -> dict[int, list[str]]:
+        """Return what chose when so many rounds were over, as it was recorded."""
+        query = """
+            SELECT round, json_extract(record, '$.strategy') FROM proposals
+            WHERE json_extract(record, '$.strategy') IS NOT NULL ORDER BY number
+        """
+        found: dict[int, list[str]] = {}
+        for round_number, strategy in self._database.rows(query):
+            if strategy not in found.setdefault(round_number, []):
+                found[round_number].append(strategy)
+        return found
+
     def last_picks(self, most: int) -> list[tuple[int, Pick]]:
         """Return the last picks, the last proposal first, with the round each was for."""
         query = """

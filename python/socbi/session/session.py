@@ -534,6 +534,12 @@ class Session:
             self._check_open()
             return self._proposals.positions_by_round()
 
+    def strategies_by_round(self) -> dict[int, list[str]]:
+        """Return the strategies that chose when so many rounds were over, in order."""
+        with self._lock:
+            self._check_open()
+            return self._proposals.strategies_by_round()
+
     def last_picks(self, most: int) -> list[tuple[int, Pick]]:
         """Return the last picks, each with the number of the round that it was for."""
         with self._lock:
