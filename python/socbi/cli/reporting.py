@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from collections.abc import Sequence
-=======
 import itertools
 import re
->>>>>>> issue-9
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-<<<<<<< HEAD
-from socbi.measures import ArmSummary, RoundRecord
-from socbi.session import Session
-
-__all__ = ["records_of", "summary_table", "write_report", "write_study_report"]
-=======
 from socbi.errors import InvalidInputError
-from socbi.measures import RoundRecord
+from socbi.measures import ArmSummary, RoundRecord
 from socbi.session import Session
 
 if TYPE_CHECKING:
     from socbi.report import Picked
 
-__all__ = ["records_of", "write_report"]
->>>>>>> issue-9
+__all__ = ["records_of", "summary_table", "write_report", "write_study_report"]
 
 # Samples that the page shows, the last picks first.
 _SHOWN = 24
@@ -41,14 +31,9 @@ def records_of(session: Session) -> list[RoundRecord]:
     All rounds are one arm, named by the strategies that chose in it: they follow one another.
     """
     picks = session.picks_by_round()
-<<<<<<< HEAD
-    # Without its parameters, which have no room beside a curve.
-    strategy = session.status().strategy.partition("(")[0]
-=======
     chosen = session.strategies_by_round()
     over = [one.number - 1 for one in session.rounds]
     arm = _arm([name for number in over for name in chosen.get(number, ())])
->>>>>>> issue-9
     return [
         RoundRecord(
             task=session.folder.resolve().name,
@@ -84,11 +69,7 @@ def write_report(session: Session, path: Path) -> Path:
     made = report(
         records,
         title=session.folder.resolve().name,
-<<<<<<< HEAD
-        about=f"{len(session):,} samples, {len(labels):,} labelled; {session.status().strategy}",
-=======
         about=f"{len(session):,} samples, {len(labels):,} labelled. {_choosers(records)}",
->>>>>>> issue-9
         pool_map=PoolMap.of(session.embeddings, picks),
         picked=_shown(session),
         class_names=[str(one) for one in session.classes],
@@ -97,7 +78,6 @@ def write_report(session: Session, path: Path) -> Path:
     return page
 
 
-<<<<<<< HEAD
 def write_study_report(records: Sequence[RoundRecord], path: Path, *, title: str) -> Path:
     """Write the page of campaigns with known labels, about the first arm."""
     from socbi.report import report
@@ -124,10 +104,6 @@ def summary_table(found: Sequence[ArmSummary]) -> str:
     return "\n".join([*lines, "", "Against random: the share of labels saved."])
 
 
-def _thumbnail(path: str | None) -> np.typing.NDArray[np.uint8] | None:
-    if path is None or not Path(path).is_file():
-        return None
-=======
 def _arm(strategies: list[str]) -> str:
     """Return the strategies that chose, without their parameters, in the order they came in."""
     names = dict.fromkeys(_without_parameters(one) for one in strategies)
@@ -176,7 +152,6 @@ def _thumbnail(path: str | None) -> tuple[npt.NDArray[np.uint8] | None, str]:
     """Return a small image, or None and what is wrong with it where something is."""
     if path is None:
         return None, ""
->>>>>>> issue-9
     from PIL import Image
 
     try:
