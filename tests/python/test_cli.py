@@ -210,11 +210,30 @@ def test_errors_are_one_line_and_a_number(begun, run, manifest, tmp_path):
         assert said.startswith("socbi: ")
         assert len(said.splitlines()) == 1
         assert "Traceback" not in said
-    with Session.open(tmp_path / "campaign"):
-        code, _, said = run("status")
-    assert code == 4
-    assert "held by process" in said
-    assert run("status")[0] == 0
+    with Session.open(tmp_path / "campaign") as session:
+        code, _, said = run("propose")
+        assert code == 4
+        assert "held by process" in said
+        session.propose(7)
+        code, said, _ = run("status", "--json")  # which only reads
+        assert (code, json.loads(said)["out"]) == (0, 7)
+    assert run("propose")[0] == 0
+
+
+def test_samples_join(begun, tmp_path):
+    more = np.random.default_rng(5).normal(size=(6, 5)).astype(np.float32)
+    np.save(tmp_path / "more.npy", more)
+    lines = ["id,text", "s000,known", *(f"n{at},new" for at in range(5))]
+    (tmp_path / "more.csv").write_text("\n".join(lines))
+    files = ["--manifest", tmp_path / "more.csv", "--embeddings", tmp_path / "more.npy"]
+    code, said, _ = begun("grow", *files, "--json")
+    assert (code, json.loads(said)) == (0, {"new": 5, "known": 1})
+    assert begun("grow", *files)[1] == "0 samples joined, 6 were here before\n"
+    assert begun("grow")[1] == "0 samples joined, 400 were here before\n"
+    assert json.loads(begun("status", "--json")[1])["samples"] == SAMPLES + 5
+    code, _, said = begun("grow", *files[:2])
+    assert code == 2
+    assert "--embeddings FILE" in said
 
 
 def test_no_campaign_and_nothing_left_have_numbers_of_their_own(begun, tmp_path, capsys):
@@ -235,7 +254,19 @@ def test_plan_tells_what_it_will_cost(run):
     assert code == 0
     assert found["disk_bytes"]["embeddings"] == 1_024_000_000
     assert found["disk_total_bytes"] == sum(found["disk_bytes"].values())
+    assert found["embed_s"] is None
     assert "Disk:" in run("plan", 1000, 8)[1]
+
+
+def test_plan_probes_the_encoder(run):
+    pytest.importorskip("PIL.Image")
+    assert "Embeddings, once: " in run("plan", 1000, 784, "--encoder", "pixels")[1]
+    few, many = (
+        json.loads(run("plan", n, 784, "--encoder", "pixels", "--json")[1])["embed_s"]
+        for n in (1_000, 100_000)
+    )
+    assert 0 < few < many
+    assert "--encoder must be one of" in run("plan", 1000, 784, "--encoder", "best")[2]
 
 
 def test_an_image_folder_becomes_a_campaign(run, tmp_path):
@@ -247,6 +278,7 @@ def test_an_image_folder_becomes_a_campaign(run, tmp_path):
         image.fromarray(one).save(tmp_path / "photos" / CLASSES[at % 2] / f"{at}.png")
     (tmp_path / "photos" / "broken.png").write_bytes(b"no image")
     images = ["--images", tmp_path / "photos", "--encoder", "pixels"]
+    assert "or text:MODEL; got 'pixels:8'" in run("init", *images[:3], "pixels:8")[2]
     assert run("init", *images, "--test-share", 0.3, "--skip-problems")[0] == 0
     code, said, _ = run("embed", "--json")
     assert (code, json.loads(said)["samples"]) == (0, 30)
@@ -258,6 +290,8 @@ def test_an_image_folder_becomes_a_campaign(run, tmp_path):
     run("submit", tmp_path / "labels.csv")
     done = json.loads(run("step", "--json")[1])
     assert 0 <= done["accuracy"] <= 1
+    image.fromarray(pixels[0]).save(tmp_path / "photos" / "new.png")
+    assert json.loads(run("grow", "--json")[1]) == {"new": 1, "known": 30}
 
 
 def test_help_is_quick_and_loads_nothing_heavy():

@@ -61,7 +61,7 @@ def problems(pool):
 def test_names_and_splits_are_listed():
     names = datasets.names()
     assert names == tuple(sorted(names))
-    assert len(names) == len(set(names)) == 33
+    assert len(names) == len(set(names)) == 35
     assert all(len(set(datasets.splits(name))) >= 1 for name in names)
     assert datasets.splits("tiny_imagenet") == ("train", "val", "test")
     assert datasets.splits("nus_wide") == ("train", "test", "all")
@@ -893,3 +893,30 @@ def test_without_scikit_learn_the_command_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(MissingExtraError, match="pip install scikit-learn"):
         datasets.load("sklearn_iris")
+
+
+def test_sentences(tmp_path):
+    write(tmp_path / "sst2_train.tsv", "a good film\t1\nno label\n a bad one \t0\n")
+    write(tmp_path / "trec_train_5500.label", b"DESC:manner How did it ?\nHUM:ind Who \xe9 ?\n")
+    pool = datasets.load("sst2", tmp_path, on_problem="skip")
+    assert [(one.id, one.text, one.label) for one in pool] == [
+        (0, "a good film", 1), (2, "a bad one", 0)
+    ]  # fmt: skip
+    with pytest.raises(IntakeError, match="line 2"):
+        datasets.load("sst2", tmp_path)
+    for split in ("train", "all"):
+        pool = datasets.load("trec", tmp_path, split)
+        assert [(one.text, one.label) for one in pool] == [
+            ("How did it ?", "DESC"), ("Who é ?", "HUM")
+        ]  # fmt: skip
+    with pytest.raises(InvalidInputError, match=r"TREC_10\.label"):
+        datasets.load("trec", tmp_path, "test")
+
+
+@real
+def test_real_sentences():
+    folder = real_folder("text")
+    sizes = [len(datasets.load("sst2", folder, split)) for split in ("train", "test", "dev")]
+    assert sizes == [6920, 1821, 872]
+    pool = datasets.load("trec", folder)
+    assert (len(pool), len(pool.classes)) == (5452, 6)

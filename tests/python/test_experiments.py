@@ -216,6 +216,20 @@ def test_ctrl_c_ends_a_study_without_words_from_its_workers(tmp_path):
         assert path.read_bytes().endswith(b"\n")
 
 
+AT_THE_WORST_MOMENT = """
+import os, signal
+if __name__ == "__mp_main__":  # in a worker that is still being imported
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_ctrl_c_does_not_reach_workers_that_are_starting(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(AT_THE_WORST_MOMENT + PROGRAM)
+    process = started(program, tmp_path / "study", 2)
+    assert process.communicate(timeout=120) == ("finished\n", "")
+
+
 def test_an_error_in_a_worker_is_told(tmp_path):
     with pytest.raises(InvalidInputError, match="the pool state has no history"):
         run_study(small(arms={"bad": Asking()}), tmp_path, workers=2, progress=False)

@@ -216,6 +216,27 @@ def test_a_disputed_sample_that_is_out_again_is_no_longer_pending(begin):
     assert len(session.propose(5, "dan")) == 5
 
 
+def test_looking_disturbs_nobody_and_sees_whole_transactions(begin, clock, tmp_path):
+    session = begin(strategy=Random())
+    session.submit(dict.fromkeys(session.propose(6).ids[:4], "left"))
+    before = sorted(path.name for path in session.folder.iterdir())
+    with session._database.writing("labels") as connection:
+        connection.execute("DELETE FROM leases")
+        assert Session.look(session.folder, clock=clock).out == 2  # as nothing is committed
+        connection.execute("ROLLBACK")
+        connection.execute("BEGIN")
+    assert Session.look(session.folder, clock=clock) == session.status()
+    assert sorted(path.name for path in session.folder.iterdir()) == before
+    session.close()
+    assert Session.look(session.folder, clock=clock).labels == 4
+    with pytest.raises(SessionError, match="is not a folder"):
+        Session.look(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SessionError, match="holds no session"):
+        Session.look(tmp_path / "empty")
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
 def test_a_pick_says_why_and_what_to_show(tmp_path, clock):
     pool = Pool.from_arrays(
         text=[f"text {at}" for at in range(40)], table={"age": list(range(40))}, ids=range(100, 140)

@@ -10,9 +10,9 @@ from socbi.encoders import ClipEncoder, DinoEncoder, Encoder, PixelEncoder, Text
 from socbi.errors import InvalidInputError
 from socbi.pool import Pool
 from socbi.pool.intake import OnProblem
-from socbi.session import Session
+from socbi.session import Grown, Session
 
-__all__ = ["ENCODERS", "created", "encoder_of", "listed", "pool_of"]
+__all__ = ["ENCODERS", "created", "encoder_of", "joined", "listed", "pool_of"]
 
 ENCODERS: dict[str, Any] = {
     "clip": ClipEncoder,
@@ -20,6 +20,9 @@ ENCODERS: dict[str, Any] = {
     "pixels": PixelEncoder,
     "text": TextEncoder,
 }
+
+# Small, quick on a processor, and what many begin with; text:MODEL names another.
+_TEXT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def pool_of(options: Mapping[str, Any]) -> Pool:
@@ -48,9 +51,12 @@ def encoder_of(options: Mapping[str, Any]) -> Encoder:
         raise InvalidInputError(
             f"say what makes embeddings: --encoder {'|'.join(ENCODERS)}, or give --embeddings FILE"
         )
-    if name not in ENCODERS:
-        raise InvalidInputError(f"--encoder must be one of {', '.join(ENCODERS)}, got {name!r}")
-    made: Encoder = ENCODERS[name]()
+    kind, _, model = str(name).partition(":")
+    if kind not in ENCODERS or (model and kind != "text"):
+        raise InvalidInputError(
+            f"--encoder must be one of {', '.join(ENCODERS)}, or text:MODEL; got {name!r}"
+        )
+    made: Encoder = TextEncoder(model or _TEXT_MODEL) if kind == "text" else ENCODERS[kind]()
     return made
 
 
@@ -75,6 +81,24 @@ def created(folder: Path, options: Mapping[str, Any], *, progress: bool) -> Sess
         lease_s=float(options.get("lease_days") or 7) * 24 * 3600,
         on_problem="skip" if options.get("skip_problems") else "raise",
         progress=progress,
+    )
+
+
+def joined(session: Session, options: Mapping[str, Any], given: Mapping[str, str | None]) -> Grown:
+    """Let samples join, read and embedded as the options of ``init`` say.
+
+    ``given`` has the folder, manifest or embeddings to take them from, instead of those.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if "images" in chosen or "manifest" in chosen:
+        options = {**options, "images": None, "manifest": None, "embeddings": None}
+    found = {**options, **chosen}
+    embeddings = found.get("embeddings")
+    return session.grow(
+        pool_of(found),
+        embeddings=embeddings,
+        encoder=None if embeddings is not None else encoder_of(found),
+        on_problem="skip" if found.get("skip_problems") else "raise",
     )
 
 

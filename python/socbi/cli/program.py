@@ -20,6 +20,7 @@ __all__ = [
     "demo",
     "embed",
     "experiment",
+    "grow",
     "init",
     "main",
     "plan",
@@ -95,7 +96,7 @@ def init(
         str | None, typer.Option(help="What labels there are, with commas between.")
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Makes embeddings: clip, dino, pixels or text.")
+        str | None, typer.Option(help="Makes embeddings: clip, dino, pixels, text or text:MODEL.")
     ] = None,
     embeddings: Annotated[
         str | None, typer.Option(help="An .npy file with a row a sample, in place of an encoder.")
@@ -165,11 +166,7 @@ def embed(as_json: Json = False) -> None:
     """Make the embeddings and begin the campaign; when interrupted, go on."""
     from socbi.cli.making import created
 
-    path = _Chosen.folder / configuration.FILE
-    options = configuration.read_tables(path).get("init") if path.exists() else None
-    if options is None:
-        raise SessionError(f"{_Chosen.folder} has no {configuration.FILE} with [init]: socbi init")
-    with created(_Chosen.folder, options, progress=not _Chosen.quiet) as session:
+    with created(_Chosen.folder, _init_options(), progress=not _Chosen.quiet) as session:
         _print(
             as_json,
             {"samples": len(session), "dimensions": session.settings.dim},
@@ -242,10 +239,33 @@ def step(as_json: Json = False) -> None:
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
-    """Say where the campaign stands."""
+def grow(
+    images: Annotated[str | None, typer.Option(help="A folder of images.")] = None,
+    manifest: Annotated[str | None, typer.Option(help="A file of samples, as for init.")] = None,
+    embeddings: Annotated[
+        str | None, typer.Option(help="An .npy file with a row a sample, where init had one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Let samples join; by default those that are new in the folder or file of init."""
+    from socbi.cli.making import joined
+
+    options = _init_options()
+    given = {"images": images, "manifest": manifest, "embeddings": embeddings}
     with _session() as session:
-        found = session.status()
+        done = joined(session, options, given)
+    words = f"{done.new:,} samples joined, {done.known:,} were here before"
+    if done.new:
+        words += "; they may be proposed after the next socbi step"
+    _print(as_json, asdict(done), words)
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Say where the campaign stands, also while another process has it open."""
+    from socbi.session import Session
+
+    found = Session.look(_Chosen.folder)
     if as_json:
         _print(True, asdict(found), "")
         return
@@ -284,6 +304,9 @@ def plan(
     labels: Annotated[int, typer.Option(help="Labels of the whole campaign.")] = 10_000,
     classes: Annotated[int, typer.Option(help="How many classes.")] = 10,
     k: Annotated[int, typer.Option(help="Neighbours of each sample.")] = 10,
+    encoder: Annotated[
+        str | None, typer.Option(help="As for init: a batch is encoded to see how fast it is.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what a campaign will cost in memory, disk and time, before it is begun."""
@@ -296,7 +319,15 @@ def plan(
         "graph": graph.graph_bytes,
         "predictions": 3 * 4 * samples * classes,
     }
+    embed_s = None
+    if encoder is not None:
+        from socbi.cli.embedding_time import seconds_a_sample
+        from socbi.cli.making import encoder_of
+
+        made = encoder_of({"encoder": encoder})
+        embed_s = samples * seconds_a_sample(made, encoder.partition(":")[0])
     said = {
+        "embed_s": embed_s,
         "graph": asdict(graph.choice),
         "counts": asdict(counts.choice),
         "disk_bytes": disk,
@@ -308,7 +339,8 @@ def plan(
         as_json,
         said,
         f"The neighbour graph, once:\n{graph}\n\nThe neighbours of {labels:,} labels, over all "
-        f"rounds:\n{counts}\n\nDisk: {sum(disk.values()) / 1e6:,.0f} MB ({parts})",
+        f"rounds:\n{counts}\n\nDisk: {sum(disk.values()) / 1e6:,.0f} MB ({parts})"
+        + ("" if embed_s is None else f"\nEmbeddings, once: {embed_s:,.0f} s, and reading"),
     )
 
 
@@ -327,17 +359,24 @@ def experiment(
     seeds: Annotated[int, typer.Option(help="Campaigns of each.")] = 5,
     folder: Annotated[Path, typer.Option(help="For problems and records.")] = Path("experiment"),
     workers: Annotated[int | None, typer.Option(help="Processes.")] = None,
+    text_model: Annotated[
+        str | None, typer.Option(help="Encodes texts: a sentence-transformers model or its folder.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Play campaigns with known labels and compare strategies; when interrupted, go on."""
     from socbi import experiments
     from socbi.cli.making import listed
+    from socbi.cli.reporting import summary_table, write_study_report
     from socbi.measures import curves_of, summarised
 
-    study = experiments.Study(listed(data), experiments.arms(*listed(arms)), seeds=seeds)
+    chosen = experiments.arms(*listed(arms))
+    study = experiments.Study(listed(data), chosen, seeds=seeds, text_model=text_model)
     records = experiments.run_study(study, folder, workers=workers, progress=not _Chosen.quiet)
-    found = summarised(curves_of(records))
-    _print(as_json, [asdict(one) for one in found], "\n".join(map(str, found)))
+    found = summarised(curves_of(records), records)
+    page = write_study_report(records, folder / "report.html", title=f"Experiment on {data}")
+    said = {"arms": [asdict(one) for one in found], "page": str(page)}
+    _print(as_json, said, f"{summary_table(found)}\n\nThe report: {page}")
 
 
 # ---- within --------------------------------------------------------------------------------------
@@ -378,6 +417,14 @@ def _failed(error: BaseException) -> int:
         return int(Exit.USAGE)
     print(f"socbi: {told(error)}", file=sys.stderr)
     return int(exit_of(error))
+
+
+def _init_options() -> dict[str, Any]:
+    path = _Chosen.folder / configuration.FILE
+    options = configuration.read_tables(path).get("init") if path.exists() else None
+    if options is None:
+        raise SessionError(f"{_Chosen.folder} has no {configuration.FILE} with [init]: socbi init")
+    return options
 
 
 def _session() -> Any:

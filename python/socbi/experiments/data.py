@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from socbi.encoders import PixelEncoder, TableEncoder
+from socbi.encoders import PixelEncoder, TableEncoder, TextEncoder
 from socbi.encoders.encoder import Encoder, Vectors
 from socbi.errors import InvalidInputError
 from socbi.experiments.problem import Problem
@@ -52,6 +52,7 @@ def made_problem(
     imbalance: float = 1.0,
     pool_size: int | None = None,
     side: int = SIDE,
+    text_model: Any = None,
     progress: bool = False,
 ) -> Problem:
     """Return the problem of a published set, from the folder where it was made before.
@@ -72,6 +73,8 @@ def made_problem(
         At most so many samples, drawn, before the thinning; None for all.
     side
         Images become so many pixels to a side, or as many as they have.
+    text_model
+        Encodes texts: what `TextEncoder` takes. A folder of problems is for one model.
     """
     place = Path(folder) / problem_name(data, imbalance, pool_size, side)
     if Problem.exists(place):
@@ -84,7 +87,7 @@ def made_problem(
         pool = pool.subset(step_imbalance(pool, imbalance))
     if len(test) > _MOST_TESTS:
         test = test.subset(np.sort(rng.permutation(len(test))[:_MOST_TESTS]))
-    vectors = _vectors([pool, test], side)
+    vectors = _vectors([pool, test], side, text_model)
     labels = np.concatenate([pool.labels, _in_classes_of(pool, test, data)])
     return Problem.make(place, place.name, vectors, labels, pool_size=len(pool), progress=progress)
 
@@ -126,11 +129,11 @@ def _root_of(data: str, root: str | os.PathLike[str] | None) -> Path | None:
     return top
 
 
-def _vectors(pools: Sequence[Pool], side: int) -> Vectors:
+def _vectors(pools: Sequence[Pool], side: int, text_model: Any) -> Vectors:
     """Return the vectors of all pools, encoded as the first of them asks for."""
     grey = [_grey_pixels(pool, side) for pool in pools]
     if any(one is None for one in grey):
-        encoder = _encoder_of(pools[0], side)
+        encoder = _encoder_of(pools[0], side, text_model)
         return np.concatenate([_encoded(encoder, pool) for pool in pools])
     return np.concatenate([one for one in grey if one is not None])
 
@@ -160,15 +163,17 @@ def _in_memory(column: Any) -> npt.NDArray[np.uint8] | None:
     return None if whole is None else whole[column.positions]
 
 
-def _encoder_of(pool: Pool, side: int) -> Encoder:
+def _encoder_of(pool: Pool, side: int, text_model: Any) -> Encoder:
     if "image" in pool.modalities:
         image: Any = pool.sample(0).image
         return PixelEncoder(min(side, *image.size))
     if "table" in pool.modalities:
         return TableEncoder(pool)
+    if "text" in pool.modalities and text_model is not None:
+        return TextEncoder(text_model)
     raise InvalidInputError(
-        "only images and tables are encoded here; embed other samples and give the vectors to "
-        "Problem.make"
+        "only images, tables and, with text_model=, texts are encoded here; embed "
+        "other samples and give the vectors to Problem.make"
     )
 
 

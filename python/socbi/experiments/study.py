@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ class Study:
     """At most so many samples of each set."""
     side: int = SIDE
     """Images become so many pixels to a side."""
+    text_model: str | None = None
+    """Encodes texts: a sentence-transformers model or its folder. Another one, another folder."""
     root: str | os.PathLike[str] | None = None
     """Where the files are; by default what ``SOCBI_DATA`` names."""
     learner: MakeLearner = field(default=LogisticLearner)
@@ -137,6 +140,7 @@ def _made_problems(study: Study, folder: Path, progress: bool) -> dict[str, Prob
             imbalance=imbalance,
             pool_size=study.pool_size,
             side=study.side,
+            text_model=study.text_model,
             progress=progress,
         )
         found[made.name] = made
@@ -173,6 +177,19 @@ def _play(run: Run, study: Study, folder: Path, stop: Any) -> None:
 _stop: Any = None  # in a worker: the event that tells it to stop
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back until the end; processes that are started within never see it.
+
+    Ignoring it in `_begin_worker` alone comes too late: a worker imports for a second before.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin_worker(stop: Any) -> None:
     global _stop
     _stop = stop
@@ -192,7 +209,8 @@ def _play_beside(runs: list[Run], study: Study, folder: Path, workers: int, step
     stop = context.Event()
     pool = ProcessPoolExecutor(workers, context, _begin_worker, (stop,))
     try:
-        futures = [pool.submit(_play_in_worker, run, study, folder) for run in runs]
+        with _interrupts_held():
+            futures = [pool.submit(_play_in_worker, run, study, folder) for run in runs]
         for future in as_completed(futures):
             future.result()
             steps.update()

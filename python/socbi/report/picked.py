@@ -50,6 +50,6 @@ def _item(one: Picked) -> str:
         shown = f'<img src="{data_uri(one.image)}" alt="{escape(alt)}" loading="lazy">'
     elif one.text:
         shown = f"<q>{escape(one.text)}</q>"
-    label = f" labelled {escape(one.label)}" if one.label else ""
+    label = f"<br>labelled {escape(one.label)}" if one.label else ""
     reason = f"<br><span>{escape(one.reason)}</span>" if one.reason else ""
     return f"<li class='pick'>{shown}<b>{escape(name)}</b>{label}{reason}</li>"

@@ -74,7 +74,7 @@ tbody th{font-weight:600;white-space:nowrap}
 .pick img{display:block;width:100%;aspect-ratio:1;object-fit:contain;border-radius:6px;
  background:#0b0d10;image-rendering:pixelated;margin-bottom:8px}
 .pick q{display:block;font-size:14px;margin-bottom:8px;quotes:none}
-.pick b{font-size:13.5px}
+.pick b{font-size:13.5px;overflow-wrap:anywhere}
 .pick span{color:var(--soft)}
 details{margin-top:10px}
 summary{cursor:pointer;color:var(--soft);font-size:14px}

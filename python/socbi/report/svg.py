@@ -70,7 +70,7 @@ class Frame:
         y: tuple[float, float],
         *,
         size: tuple[int, int] = (1000, 420),
-        margins: tuple[int, int, int, int] = (14, 118, 46, 62),
+        margins: tuple[int, int, int, int] = (14, 118, 46, 72),
     ) -> None:
         self._title, self._description = title, description
         self._x = x if x[1] > x[0] else (x[0] - 0.5, x[0] + 0.5)
@@ -189,7 +189,7 @@ class Frame:
 
     def room_for(self, names: Sequence[str]) -> None:
         """Leave as much room on the right as the longest name takes."""
-        self._right = 22 + 7 * max(map(len, names), default=0)
+        self._right = 22 + 8 * max(map(len, names), default=0)
 
     def end_labels(self, ends: Sequence[tuple[float, str, int]]) -> None:
         """Write names beside the ends of lines, moved apart where they would overlap."""

@@ -55,14 +55,22 @@ CREATE TABLE hits (
 class Database:
     """A connection; each `writing` block is one transaction, whole or not at all."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.path = folder / FILE
+        mode = "?mode=ro" if read_only else ""
         with storing(f"{self.path}"):
             # Calls of a session take turns, so its threads may share the connection.
             self._connection = sqlite3.connect(
-                self.path, isolation_level=None, check_same_thread=False
+                self.path.absolute().as_uri() + mode,
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
             )
             try:
+                if read_only:
+                    # All that is read is of one moment, whatever another process writes meanwhile.
+                    self._connection.execute("BEGIN")
+                    return
                 self._connection.execute("PRAGMA journal_mode=WAL")
                 # A transaction is on the disk when it ends, and not only with the system.
                 self._connection.execute("PRAGMA synchronous=FULL")
@@ -79,9 +87,12 @@ class Database:
             )
 
     @classmethod
-    def open(cls, folder: Path) -> Database:
-        """Return the database of a session; refuse one that is not whole, and one too new."""
-        database = cls(folder)
+    def open(cls, folder: Path, *, read_only: bool = False) -> Database:
+        """Return the database of a session; refuse one that is not whole, and one too new.
+
+        One that is only read may have another process writing to it.
+        """
+        database = cls(folder, read_only=read_only)
         try:
             found = database._format()
             if found is None:

@@ -300,13 +300,58 @@ class Session:
                 picks,
                 first,
                 maker,
-                (repr(picks), repr(found["learner"])),
+                (repr(picks), _learner_name(spec, repr(found["learner"]))),
                 encoder=encoder,
                 clock=clock,
                 progress=progress,
             )
             session._held = stack.pop_all()
             return session
+
+    @classmethod
+    def look(
+        cls, folder: str | os.PathLike[str], *, clock: Callable[[], float] = time.time
+    ) -> Status:
+        """Return where a campaign stands, also while another process has it open.
+
+        Nothing is written, and what is told is of one moment.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> rows, classes = np.ones((20, 2), np.float32), ["left", "right"]
+        >>> with Session.create(tempfile.mkdtemp(), embeddings=rows, classes=classes) as session:
+        ...     _ = session.propose(4)
+        ...     Session.look(session.folder).out
+        4
+        """
+        home = Path(folder)
+        if not home.is_dir():
+            raise SessionError(f"{home} is not a folder; Session.create begins a session")
+        Database.check_there(home)
+        database = Database.open(home, read_only=True)
+        try:
+            foreign = database.meta("foreign")
+            strategy, learner = database.meta("strategy"), database.meta("learner")
+            names = (
+                repr(strategy_of(strategy)) if strategy else foreign["strategy"],
+                _learner_name(learner, foreign["learner"]),
+            )
+            first, maker = strategy_of("random"), learner_maker("logistic")[1]  # neither is used
+            looking = cls(
+                home,
+                database,
+                first,
+                first,
+                maker,
+                names,
+                encoder=None,
+                clock=clock,
+                progress=False,
+            )
+            return looking.status()
+        finally:
+            database.close()
 
     def close(self) -> None:
         """Let others have the folder; nothing is lost without it. It may be called twice."""
@@ -721,6 +766,13 @@ class Session:
     def _check_open(self) -> None:
         if self._closed:
             raise SessionError(f"the session in {self.folder} was closed; Session.open opens it")
+
+
+def _learner_name(spec: Mapping[str, Any] | None, otherwise: str) -> str:
+    """Return a learner of socbi as it may be given, and another one as it says of itself."""
+    if spec is None:
+        return otherwise
+    return str(spec["name"]) if len(spec) == 1 else repr(dict(spec))
 
 
 def _checked_annotator(annotator: str | None) -> str:

@@ -17,6 +17,7 @@ from socbi.pool.datasets.nus_wide import NUS_WIDE_SETS
 from socbi.pool.datasets.petfinder import PETFINDER_SETS
 from socbi.pool.datasets.request import Request
 from socbi.pool.datasets.scikit_learn import SCIKIT_LEARN_SETS
+from socbi.pool.datasets.sentences import SENTENCE_SETS
 from socbi.pool.datasets.svhn import SVHN_SETS
 from socbi.pool.datasets.tiny_imagenet import TINY_IMAGENET_SETS
 from socbi.pool.datasets.uci import UCI_SETS
@@ -35,6 +36,7 @@ _SETS: dict[str, DataSet] = {
     **NUS_WIDE_SETS,
     **PETFINDER_SETS,
     **SCIKIT_LEARN_SETS,
+    **SENTENCE_SETS,
     **SVHN_SETS,
     **TINY_IMAGENET_SETS,
     **UCI_SETS,
