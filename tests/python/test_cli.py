@@ -124,7 +124,24 @@ def test_a_batch_that_is_filled_in_goes_back_in(begun, tmp_path):
         writer.writeheader()
         writer.writerows(lines)
     code, said, _ = begun("submit", tmp_path / "batch.csv")
-    assert (code, said) == (0, "3 new, 0 repeated, 0 corrected, 1 cannot be told\n")
+    assert (code, said) == (
+        0,
+        "3 new, 0 repeated, 0 corrected, 1 cannot be told, 1 without a label\n",
+    )
+
+
+def test_a_batch_with_labels_not_submitted_is_not_written_over(begun, tmp_path):
+    path = tmp_path / "batch.csv"
+    assert begun("propose", 2, "-o", path)[0] == 0
+    filled = path.read_text().replace(",,", ",up,", 1)
+    path.write_text(filled)
+    code, _, said = begun("propose", 2, "-o", path)
+    assert (code, path.read_text()) == (2, filled)
+    assert "holds 1 labels that were not submitted" in said
+    assert begun("submit", path)[0] == 0
+    assert begun("propose", 2, "-o", path)[0] == 0
+    path.write_text("my notes")
+    assert "is no batch of socbi" in begun("propose", 2, "-o", path)[2]
 
 
 def test_tasks_of_label_studio_go_out_and_come_back(begun, tmp_path):
@@ -169,8 +186,7 @@ def test_a_toml_says_the_same(run, manifest, tmp_path):
         file.write('[propose]\nnumber = 3\nannotator = "ann"\n')
     assert run("init")[0] == 0  # all of it from the file
     assert read_tables(path)["init"] == table
-    with open(path, "a") as file:
-        file.write("[propose]\nnumber = 3\n")
+    assert read_tables(path)["propose"] == {"number": 3, "annotator": "ann"}  # kept
     run("embed")
     assert json.loads(run("propose", "--json")[1])["samples"] == 3
     assert json.loads(run("propose", 2, "--more", "--json")[1])["samples"] == 2

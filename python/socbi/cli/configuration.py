@@ -7,11 +7,13 @@ on the command line goes before.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from socbi.cli.writing import write_whole
 from socbi.errors import InvalidInputError
 
 if sys.version_info >= (3, 11):
@@ -63,12 +65,25 @@ def checked_tables(
 
 
 def write_table(path: Path, name: str, table: Mapping[str, Any]) -> None:
-    """Write a file with one table; what is None or empty is left out."""
+    """Write one table of a file, and keep its others; what is None or empty is left out."""
     lines = [f"[{name}]"]
     lines += [
         f"{key} = {_toml(value)}" for key, value in table.items() if value not in (None, [], ())
     ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    others = _without(path.read_text(encoding="utf-8"), name) if path.exists() else ""
+    write_whole(path, "\n".join(lines) + "\n" + (f"\n{others}" if others else ""))
+
+
+def _without(text: str, name: str) -> str:
+    """Return a TOML text without one of its tables, comments and all."""
+    kept, inside = list[str](), False
+    for line in text.splitlines(keepends=True):
+        header = re.fullmatch(r"\s*\[\s*([\w-]+)\s*\]\s*(#.*)?", line.rstrip("\r\n"))
+        if header is not None:
+            inside = header[1] == name
+        if not inside:
+            kept.append(line)
+    return "".join(kept).strip("\n") + "\n" if "".join(kept).strip() else ""
 
 
 def _toml(value: Any) -> str:

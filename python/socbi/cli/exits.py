@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 from socbi.errors import (
     DiskFullError,
     LabelError,
+    MissingExtraError,
     SessionError,
     SessionHeldError,
     SocbiError,
@@ -38,11 +40,14 @@ class Exit(IntEnum):
 
 def exit_of(error: BaseException) -> Exit:
     """Return what a command ends with because of an error."""
+    if _no_room(error):
+        return Exit.DISK
     kinds: tuple[tuple[type[BaseException], Exit], ...] = (
         (SessionHeldError, Exit.HELD),
         (SessionError, Exit.SESSION),
         (LabelError, Exit.LABELS),
         (DiskFullError, Exit.DISK),
+        (MissingExtraError, Exit.USAGE),
         (SocbiError, Exit.USAGE),
         (OSError, Exit.USAGE),
         (KeyboardInterrupt, Exit.INTERRUPTED),
@@ -50,11 +55,40 @@ def exit_of(error: BaseException) -> Exit:
     return next((code for kind, code in kinds if isinstance(error, kind)), Exit.FAULT)
 
 
+# What messages of the library say, and what it is on the command line.
+_AS_COMMANDS = (
+    ("Session.create begins a session", "socbi init and socbi embed begin a campaign"),
+    ("Session.create begins one", "socbi init and socbi embed begin one"),
+    ("call Session.create with the same arguments again, which goes on", "socbi embed goes on"),
+    ("Session.open opens it", "go on with socbi propose"),
+    ("propose() and submit() first", "socbi propose and socbi submit first"),
+    ("free some space and call again", "free some space and run the command again"),
+    ("leave such samples out: on_problem='skip'", "leave such samples out: --skip-problems"),
+    ("on_problem='skip'", "--skip-problems"),
+    ('on_problem="skip"', "--skip-problems"),
+    ("give embeddings= or encoder=", "--embeddings FILE, or an encoder in socbi init"),
+    ("and CANNOT_TELL)", "and ?)"),
+)
+
+
+def _no_room(error: BaseException) -> bool:
+    """Say whether the system has no room, and the library has not said so itself."""
+    return (
+        isinstance(error, OSError)
+        and not isinstance(error, DiskFullError)
+        and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+    )
+
+
 def told(error: BaseException) -> str:
     """Return an error on one line."""
     if isinstance(error, KeyboardInterrupt):
         return "stopped; what was done is kept, and the same command goes on from here"
     words = " ".join(str(error).split())
+    for of_python, of_commands in _AS_COMMANDS:
+        words = words.replace(of_python, of_commands)
+    if _no_room(error):
+        return f"no room on the disk ({words}); free some space and run the command again"
     if exit_of(error) is Exit.FAULT:
         return (
             f"{type(error).__name__}: {words}; this is a fault of socbi, please report it with "

@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from socbi.errors import InvalidInputError
-from socbi.session import CANNOT_TELL, Proposal
+from socbi.session import CANNOT_TELL, Proposal, Session
 from socbi.session.label_book import Label
 from socbi.session.settings import ClassName
 
-__all__ = ["FORMATS", "batch_text", "read_labels"]
+__all__ = ["FORMATS", "LabelFile", "batch_text", "check_replaceable", "read_labels"]
+
+# An id, its label or nothing, and who gave it where the file says so.
+_Row: TypeAlias = "tuple[Any, Any, str | None]"
 
 _COLUMNS = ("id", "label", "image", "text", "why")
 # What stands for "cannot tell" in a file.
@@ -73,37 +78,99 @@ FORMATS: dict[str, Callable[[Proposal], str]] = {
     "label-studio": _label_studio,
 }
 
+_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "label-studio"}
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """What a file of labels holds."""
+
+    given: dict[str | None, list[tuple[str | int, Label]]]
+    """Labels by who gave them; None where the file does not say."""
+    without: int
+    """Rows, tasks or annotations that have no label."""
+
 
 def read_labels(
-    text: str, name: str, classes: Sequence[ClassName], *, number_ids: bool
-) -> list[tuple[str | int, Label]]:
-    """Return the labels of a file, by its ending: CSV, JSON lines or an export of Label Studio.
+    text: str,
+    name: str,
+    classes: Sequence[ClassName],
+    *,
+    number_ids: bool,
+    kind: str | None = None,
+) -> LabelFile:
+    """Return the labels of a file, one of FORMATS; by default its ending says which.
 
-    Rows without a label are passed over; ``?`` means that the class cannot be told.
+    Rows without a label are passed over and counted; ``?`` means that the class cannot be told.
     """
-    ending = Path(name).suffix.lower()
-    if ending == ".csv":
-        found = list(_from_csv(text, name))
-    elif ending in (".jsonl", ".ndjson"):
-        found = list(_from_lines(text, name))
-    elif ending == ".json":
-        found = list(_from_label_studio(text, name))
-    else:
-        raise InvalidInputError(f"{name} must end with .csv, .jsonl or .json (Label Studio)")
+    rows = list(_rows(text, name, kind or _kind_of(name)))
     named: dict[str, ClassName] = {str(one): one for one in classes}
-    return [(_number(id) if number_ids else str(id), _label(label, named)) for id, label in found]
+    given: dict[str | None, list[tuple[str | int, Label]]] = {}
+    for id, label, who in rows:
+        if label not in (None, ""):
+            told = _number(id) if number_ids else str(id), _label(label, named)
+            given.setdefault(who, []).append(told)
+    return LabelFile(given, sum(label in (None, "") for _, label, _ in rows))
 
 
-def _from_csv(text: str, name: str) -> Iterable[tuple[Any, Any]]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    _require(reader.fieldnames or (), name)
-    for row in reader:
-        if row["label"]:
-            yield row["id"], row["label"]
+def check_replaceable(path: Path, kind: str, session: Session) -> None:
+    """Refuse to write a batch over a file with labels that were not submitted, or another file."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise InvalidInputError(f"{path} cannot be written: give a file in a folder that is there")
+    if not path.is_file():
+        return
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if not text.strip():
+            return
+        found = read_labels(
+            text, str(path), session.classes, number_ids=session.numbered, kind=kind
+        )
+    except (OSError, UnicodeDecodeError, InvalidInputError) as error:
+        raise InvalidInputError(
+            f"{path} is there and is no batch of socbi ({error}); give -o another file"
+        ) from error
+    told = {repr((id, label)) for id, label, _, _ in session.label_history()}
+    waiting = [
+        id for some in found.given.values() for id, label in some if repr((id, label)) not in told
+    ]
+    if waiting:
+        raise InvalidInputError(
+            f"{path} holds {len(waiting):,} labels that were not submitted, the first of "
+            f"{waiting[0]!r}: socbi submit {path} first, or give -o another file"
+        )
 
 
-def _from_lines(text: str, name: str) -> Iterable[tuple[Any, Any]]:
-    for number, line in enumerate(text.splitlines(), 1):
+def _kind_of(name: str) -> str:
+    found = _ENDINGS.get(Path(name).suffix.lower())
+    if found is None:
+        raise InvalidInputError(f"{name} must end with .csv, .jsonl or .json (Label Studio)")
+    return found
+
+
+def _rows(text: str, name: str, kind: str) -> Iterator[_Row]:
+    if kind == "csv":
+        return _from_csv(text, name)
+    return _from_lines(text, name) if kind == "jsonl" else _from_label_studio(text, name)
+
+
+def _from_csv(text: str, name: str) -> Iterator[_Row]:
+    lines = io.StringIO(text.removeprefix("\ufeff"), newline="")
+    reader = csv.DictReader(lines, strict=True)
+    try:
+        _require(reader.fieldnames or (), name)
+        for row in reader:
+            yield row["id"], row["label"], None
+    except csv.Error as error:
+        raise InvalidInputError(
+            f"{name} is no CSV near line {reader.line_num}: {error}; close its quotes, and write a "
+            "quote within a quoted field twice"
+        ) from error
+
+
+def _from_lines(text: str, name: str) -> Iterator[_Row]:
+    # Texts may hold U+2028 and the like, which are no ends of lines in JSON.
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -111,28 +178,52 @@ def _from_lines(text: str, name: str) -> Iterable[tuple[Any, Any]]:
         except ValueError as error:
             raise InvalidInputError(f"line {number} of {name} is no JSON: {error}") from error
         _require(row if isinstance(row, dict) else (), f"line {number} of {name}")
-        if row["label"] not in (None, ""):
-            yield row["id"], row["label"]
+        yield row["id"], row["label"], None
 
 
-def _from_label_studio(text: str, name: str) -> Iterable[tuple[Any, Any]]:
+def _from_label_studio(text: str, name: str) -> Iterator[_Row]:
     """Return the choices of all annotations; a skipped task cannot be told."""
     try:
         tasks = json.loads(text)
+        if not isinstance(tasks, list):
+            raise TypeError(f"it holds no list of tasks but {type(tasks).__name__}")
         for task in tasks:
             id = task["data"]["sample_id"]
-            for annotation in task.get("annotations", ()):
-                if annotation.get("was_cancelled"):
-                    yield id, _CANNOT_TELL
-                    continue
-                for result in annotation.get("result", ()):
-                    for choice in result.get("value", {}).get("choices", ()):
-                        yield id, choice
+            annotations = task.get("annotations") or ()
+            if not annotations:
+                yield id, None, None
+            for annotation in annotations:
+                yield id, _choice(annotation, id), _who(annotation)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidInputError(
             f"{name} is no export of Label Studio in its JSON format, of tasks that socbi propose "
             f"wrote: {type(error).__name__} {error}"
         ) from error
+
+
+def _choice(annotation: dict[str, Any], id: Any) -> Any:
+    """Return the one class that an annotation chose, None without any."""
+    if annotation.get("was_cancelled"):
+        return _CANNOT_TELL
+    chosen = {
+        choice
+        for result in annotation.get("result") or ()
+        for choice in result.get("value", {}).get("choices", ())
+    }
+    if len(chosen) > 1:
+        raise InvalidInputError(
+            f"an annotation of {id!r} has {len(chosen)} choices, {', '.join(sorted(chosen))}; a "
+            'sample has one class: set choice="single" in the labelling interface and mend it'
+        )
+    return chosen.pop() if chosen else None
+
+
+def _who(annotation: dict[str, Any]) -> str | None:
+    """Return who annotated: a number, or an account with its mail address."""
+    by = annotation.get("completed_by")
+    if isinstance(by, dict):
+        by = by.get("email") or by.get("id")
+    return None if by in (None, "") else str(by)
 
 
 def _require(names: Iterable[str], where: str) -> None:
@@ -142,14 +233,17 @@ def _require(names: Iterable[str], where: str) -> None:
 
 
 def _number(id: Any) -> str | int:
-    try:
-        return int(id)
-    except (TypeError, ValueError):
-        return str(id)
+    """Return the whole number that an id is or spells; 7.9 and true are none."""
+    if isinstance(id, int) and not isinstance(id, bool):
+        return id
+    spelled = str(id).strip()
+    return int(spelled) if re.fullmatch("[+-]?[0-9]+", spelled) else str(id)
 
 
 def _label(label: Any, named: dict[str, ClassName]) -> Label:
     if str(label) == _CANNOT_TELL and _CANNOT_TELL not in named:
         return CANNOT_TELL
+    if isinstance(label, bool):
+        return label  # which no class is
     found: Label = named.get(str(label), label)
     return found

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from socbi.encoders import ClipEncoder, DinoEncoder, Encoder, PixelEncoder, TextEncoder
-from socbi.errors import InvalidInputError
+from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.pool import Pool
 from socbi.pool.intake import OnProblem
 from socbi.session import Grown, Session
+from socbi.session.beginning import checked_tests
+from socbi.session.settings import Settings, checked_classes
+from socbi.session.vector_file import checked_vectors
 
-__all__ = ["ENCODERS", "created", "encoder_of", "joined", "listed", "pool_of"]
+__all__ = ["ENCODERS", "check_init", "created", "encoder_of", "joined", "listed", "pool_of"]
 
 ENCODERS: dict[str, Any] = {
     "clip": ClipEncoder,
@@ -78,10 +81,49 @@ def created(folder: Path, options: Mapping[str, Any], *, progress: bool) -> Sess
         test=_tests(pool, options.get("test_share") or 0.0, int(options.get("seed") or 0)),
         seed=int(options.get("seed") or 0),
         policy=options.get("policy") or "latest",
-        lease_s=float(options.get("lease_days") or 7) * 24 * 3600,
+        lease_s=float(options.get("lease_days", 7)) * 24 * 3600,
         on_problem="skip" if options.get("skip_problems") else "raise",
         progress=progress,
     )
+
+
+def check_init(pool: Pool, options: Mapping[str, Any]) -> None:
+    """Refuse at once what would only fail once all embeddings were made."""
+    import numpy as np
+
+    days = options["lease_days"]
+    if not 0 < days < float("inf"):
+        raise InvalidInputError(f"--lease-days must be days above 0, got {days}")
+    Settings(
+        classes=checked_classes(options["classes"]),
+        seed=options["seed"],
+        policy=options["policy"],
+        lease_s=days * 24 * 3600,
+        metric="cosine",
+        graph_k=10,
+        counts=None,
+        models=1,
+    )
+    checked_tests(_tests(pool, options["test_share"], options["seed"]), tuple(options["classes"]))
+    if "image" in pool.modalities:
+        _need_pillow()
+    if options["embeddings"] is None:
+        encoder_of(options)
+        return
+    try:
+        rows = np.load(options["embeddings"], mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(
+            f"--embeddings {options['embeddings']} cannot be read: {error}; give an .npy file"
+        ) from error
+    checked_vectors(rows, len(pool))
+
+
+def _need_pillow() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("PIL") is None:
+        raise MissingExtraError("images need Pillow: pip install 'socbi[images]'")
 
 
 def joined(session: Session, options: Mapping[str, Any], given: Mapping[str, str | None]) -> Grown:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,7 +51,9 @@ class _Chosen:
     """The options that stand before the command."""
 
     folder = Path()
+    config: Path | None = None
     quiet = False
+    debug = False
 
 
 @app.callback()
@@ -67,7 +70,8 @@ def _before(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Take what holds for every command."""
-    _Chosen.folder, _Chosen.quiet = campaign, quiet
+    _Chosen.folder, _Chosen.config = campaign, config
+    _Chosen.quiet, _Chosen.debug = quiet, debug
     path = campaign / configuration.FILE if config is None else config
     if config is None and not path.exists():
         return
@@ -117,7 +121,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Describe a campaign in socbi.toml; nothing is embedded yet."""
-    from socbi.cli.making import encoder_of, listed, pool_of
+    from socbi.cli.making import check_init, encoder_of, listed, pool_of
     from socbi.session.parts import learner_maker, strategy_of
 
     options: dict[str, Any] = {
@@ -139,7 +143,7 @@ def init(
         "seed": seed,
         "skip_problems": skip_problems,
     }
-    if (_Chosen.folder / "session.sqlite").exists():
+    if _begun():
         raise SessionError(
             f"{_Chosen.folder} holds a campaign already; give -C another folder, or go on with it"
         )
@@ -151,6 +155,7 @@ def init(
     options["classes"] = options["classes"] or [str(one) for one in pool.classes]
     if len(options["classes"]) < 2:
         raise InvalidInputError("say what labels there are, two or more: --classes cat,dog")
+    check_init(pool, options)
     _Chosen.folder.mkdir(parents=True, exist_ok=True)
     path = _Chosen.folder / configuration.FILE
     configuration.write_table(path, "init", options)
@@ -190,14 +195,18 @@ def propose(
     as_json: Json = False,
 ) -> None:
     """Choose what to label next, and write it for annotators."""
-    from socbi.cli.label_files import batch_text
+    from socbi.cli.label_files import batch_text, check_replaceable
+    from socbi.cli.writing import write_whole
 
     kind = _format_of(form, out)
     with _session() as session:
+        if out is not None:
+            check_replaceable(out, kind, session)
         batch = session.propose(number, annotator, more=more)
+        until = session.next_expiry()
     text = batch_text(batch, kind)
-    if out is not None:
-        out.write_text(text, encoding="utf-8")
+    if out is not None and len(batch):
+        write_whole(out, text)
     said = {
         "proposal": batch.number,
         "round": batch.round,
@@ -206,9 +215,13 @@ def propose(
         "out": None if out is None else str(out),
     }
     words = text.rstrip("\n") if out is None else f"{len(batch):,} samples to label in {out}"
-    _print(as_json, said, words)
-    if len(batch) == 0:
-        raise _Ended(Exit.NOTHING)
+    if len(batch):
+        _print(as_json, said, words)
+        return
+    if as_json:
+        _print(True, {**said, "out": None}, "")
+    print(f"socbi: {_nothing_left(until)}", file=sys.stderr)
+    raise _Ended(Exit.NOTHING)
 
 
 @app.command()
@@ -216,18 +229,25 @@ def submit(
     file: Annotated[
         str, typer.Argument(help="Labels: .csv, .jsonl, or .json of Label Studio; - for CSV.")
     ],
-    annotator: Annotated[str | None, typer.Option(help="Who labelled.")] = None,
+    annotator: Annotated[
+        str | None, typer.Option(help="Who labelled, where the file does not say.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Take labels in; ? means that the class cannot be told."""
     from socbi.cli.label_files import read_labels
+    from socbi.session import Received
 
     name = "input.csv" if file == "-" else file
     text = sys.stdin.read() if file == "-" else _text_of(Path(file))
     with _session() as session:
-        labels = read_labels(text, name, session.classes, number_ids=session.numbered)
-        done = session.submit(labels, annotator)
-    _print(as_json, asdict(done), str(done))
+        found = read_labels(text, name, session.classes, number_ids=session.numbered)
+        session.check_labels([one for some in found.given.values() for one in some])
+        done = Received()
+        for who, labels in found.given.items():
+            done += session.submit(labels, annotator if who is None else who)
+    words = f"{done}, {found.without:,} without a label" if found.without else str(done)
+    _print(as_json, {**asdict(done), "without_label": found.without}, words)
 
 
 @app.command()
@@ -270,13 +290,14 @@ def status(as_json: Json = False) -> None:
         _print(True, asdict(found), "")
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(width=100 if not sys.stdout.isatty() else None)
-    console.print(str(found), highlight=False)
+    console.print(escape(str(found)), highlight=False)
     table = Table("class", "labels")
     for name, count in found.class_counts.items():
-        table.add_row(name, f"{count:,}")
+        table.add_row(escape(name), f"{count:,}")
     console.print(table)
 
 
@@ -392,7 +413,8 @@ class _Ended(Exception):  # noqa: N818
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; errors are one line on stderr, and a number."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = _forward(sys.argv[1:] if arguments is None else arguments)
+    _Chosen.debug = False
     command = typer.main.get_command(app)
     try:
         code = command.main(given, prog_name="socbi", standalone_mode=False)
@@ -401,12 +423,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Exit as ended:
         return int(ended.exit_code)
     except typer.Abort:
-        return int(Exit.INTERRUPTED)
+        return _failed(KeyboardInterrupt())
     except (Exception, KeyboardInterrupt) as error:
-        if "--debug" in given:
+        if _Chosen.debug and not hasattr(error, "format_message"):
             raise
         return _failed(error)
     return int(code) if isinstance(code, int) else 0
+
+
+def _forward(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with --quiet and --debug in front, wherever they stood.
+
+    What follows ``--`` and what is passed on to the demo is left as it is.
+    """
+    given = list(arguments)
+    end = next((at for at, one in enumerate(given) if one in ("--", "demo")), len(given))
+    front = [one for one in given[:end] if one in ("--quiet", "--debug")]
+    rest = [one for one in given[:end] if one not in front]
+    return list(dict.fromkeys(front)) + rest + given[end:]
 
 
 def _failed(error: BaseException) -> int:
@@ -420,11 +454,36 @@ def _failed(error: BaseException) -> int:
 
 
 def _init_options() -> dict[str, Any]:
+    """Return the options of init, of --config where it has them, else as init wrote them."""
     path = _Chosen.folder / configuration.FILE
-    options = configuration.read_tables(path).get("init") if path.exists() else None
+    options = configuration.read_tables(_Chosen.config).get("init") if _Chosen.config else None
+    if options is None and path.exists():
+        options = configuration.read_tables(path).get("init")
     if options is None:
         raise SessionError(f"{_Chosen.folder} has no {configuration.FILE} with [init]: socbi init")
     return options
+
+
+def _begun() -> bool:
+    """Say whether the folder has a whole campaign: an embed that failed leaves half of one."""
+    from socbi.session.database import Database
+
+    try:
+        Database.check_there(_Chosen.folder)
+    except SessionError:
+        return False
+    database = Database(_Chosen.folder, read_only=True)
+    try:
+        return database.begun
+    finally:
+        database.close()
+
+
+def _nothing_left(until: float | None) -> str:
+    if until is None:
+        return "nothing is left to propose: every sample has a label"
+    when = datetime.fromtimestamp(until).astimezone().isoformat(" ", "minutes")
+    return f"nothing is left to propose but what is out with others, the first until {when}"
 
 
 def _session() -> Any:

@@ -48,6 +48,16 @@ class Received:
     conflicting: tuple[SampleId, ...] = ()
     """Samples among these that annotators disagree on now."""
 
+    def __add__(self, other: Received) -> Received:
+        """Return what two of them did together."""
+        return Received(
+            self.new + other.new,
+            self.repeated + other.repeated,
+            self.corrected + other.corrected,
+            self.cannot_tell + other.cannot_tell,
+            tuple(dict.fromkeys(self.conflicting + other.conflicting)),
+        )
+
     def __str__(self) -> str:
         """Return it in words."""
         words = f"{self.new:,} new, {self.repeated:,} repeated, {self.corrected:,} corrected"
@@ -117,6 +127,10 @@ class LabelBook:
             tuple(self._samples.ids(disputed)),
         )
 
+    def check(self, labels: GivenLabels) -> None:
+        """Refuse what `add` would refuse, and keep nothing."""
+        self._checked(_pairs(labels))
+
     def current(self) -> dict[SampleId, Label]:
         """Return the label of each sample that has one."""
         positions, places = self.votes.labelled()
@@ -141,10 +155,12 @@ class LabelBook:
 
     def _checked(self, pairs: list[tuple[Any, Any]]) -> list[tuple[int, int]]:
         """Return position and class of each label; refuse all of them if one cannot be taken."""
-        ids = [plain(one) for one, _ in pairs]
-        found = self._samples.positions(dict.fromkeys(ids))
-        unknown = list(dict.fromkeys(one for one in ids if one not in found))
-        foreign = list(dict.fromkeys(one for _, one in pairs if self._place(one) is None))
+        ids = [_plain_id(one) for one, _ in pairs]
+        found = self._samples.positions(dict.fromkeys(one for one in ids if one is not None))
+        unknown = _different(
+            given for id, (given, _) in zip(ids, pairs, strict=True) if id not in found
+        )
+        foreign = _different(one for _, one in pairs if self._place(one) is None)
         tests = [one for one in found if found[one] in self._held_out]
         faults = []
         if unknown:
@@ -165,7 +181,9 @@ class LabelBook:
                 foreign,
             )
         return [
-            (found[id], self._known_place(one)) for id, (_, one) in zip(ids, pairs, strict=True)
+            (found[id], self._known_place(one))
+            for id, (_, one) in zip(ids, pairs, strict=True)
+            if id is not None
         ]
 
     def _place(self, label: object) -> int | None:
@@ -199,7 +217,24 @@ class LabelBook:
         return events, repeated, corrected
 
 
+def _plain_id(id: object) -> SampleId | None:
+    """Return an id, None for what no sample can have: 7.9, True, a list."""
+    try:
+        return plain(id)
+    except InvalidTypeError:
+        return None
+
+
+def _different(values: Iterable[object]) -> list[object]:
+    """Return values once each, also those that cannot be hashed."""
+    return list({repr(one): one for one in values}.values())
+
+
 def _pairs(labels: GivenLabels) -> list[tuple[Any, Any]]:
+    if not isinstance(labels, Iterable):
+        raise InvalidTypeError(
+            f"labels must be a mapping of ids to classes, or pairs of both, got {labels!r}"
+        )
     given = list(labels.items()) if isinstance(labels, Mapping) else list(labels)
     for one in given:
         if not isinstance(one, (tuple, list)) or len(one) != 2:

@@ -35,14 +35,14 @@ _LEARNERS = {"logistic": "LogisticLearner"}
 
 
 def strategy_names() -> list[str]:
-    """Return the names of the strategies that there are, sorted.
+    """Return the names of the strategies that a name alone can make, sorted.
 
     Examples
     --------
     >>> "random" in strategy_names()
     True
     """
-    return sorted(_strategies())
+    return sorted(name for name, one in _strategies().items() if not _wanting(one))
 
 
 def strategy_of(choice: StrategyChoice) -> Strategy:
@@ -60,6 +60,11 @@ def strategy_of(choice: StrategyChoice) -> Strategy:
     if maker is None:
         raise InvalidInputError(
             f"strategy must be one of {', '.join(strategy_names())}, got {name!r}"
+        )
+    if lacking := sorted(set(_wanting(maker)) - set(parameters)):
+        raise InvalidInputError(
+            f"the strategy {name} needs {' and '.join(lacking)}: give a mapping of name and "
+            f"parameters from Python, or one of {', '.join(strategy_names())}"
         )
     inner = {
         key: strategy_of(value) if isinstance(value, Mapping) and "name" in value else value
@@ -138,6 +143,12 @@ def _strategies() -> dict[str, type[Strategy]]:
         for one in public
         if inspect.isclass(one) and issubclass(one, Strategy) and not inspect.isabstract(one)
     }
+
+
+def _wanting(maker: type[Strategy]) -> list[str]:
+    """Return the parameters that a strategy cannot be made without."""
+    parameters = inspect.signature(maker).parameters.values()
+    return [one.name for one in parameters if one.default is inspect.Parameter.empty]
 
 
 def _taken_apart(choice: str | Spec, what: str) -> tuple[str, dict[str, Any]]:

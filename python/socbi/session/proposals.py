@@ -88,22 +88,31 @@ class Proposals:
         query = "SELECT position FROM leases WHERE expires > ? ORDER BY position"
         return np.array([row[0] for row in self._database.rows(query, now)], np.int64)
 
-    def out_with(self, annotator: str, round_number: int, now: float) -> list[int]:
-        """Return what an annotator was given in a round and still has, in the order of the picks.
+    def next_expiry(self, now: float) -> float | None:
+        """Return when the first lease ends that has not, None without any."""
+        found = self._database.one("SELECT min(expires) FROM leases WHERE expires > ?", now)
+        return None if found is None else float(found)
 
+    def out_with(self, annotator: str, round_number: int | None, now: float) -> list[int]:
+        """Return what an annotator was given and still has, in the order of the picks.
+
+        In one round, or with None in any.
         What was given to somebody else since, because the lease had ended, is not it.
         """
         query = """
             SELECT leases.position FROM leases
             JOIN proposals ON proposals.number = leases.proposal
             JOIN picks ON picks.proposal = leases.proposal AND picks.position = leases.position
-            WHERE proposals.annotator = ? AND proposals.round = ? AND leases.expires > ?
+            WHERE proposals.annotator = ? AND proposals.round = ifnull(?, proposals.round)
+              AND leases.expires > ?
             ORDER BY picks.proposal, picks.rank
         """
         return [row[0] for row in self._database.rows(query, annotator, round_number, now)]
 
     def renew(self, positions: Sequence[int], expires: float) -> None:
         """Let leases end later."""
+        if not positions:
+            return
         with self._database.writing("the leases of a proposal") as connection:
             connection.executemany(
                 "UPDATE leases SET expires = max(expires, ?) WHERE position = ?",

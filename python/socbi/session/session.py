@@ -385,8 +385,9 @@ class Session:
         """Return what an annotator is to label next: n samples, or all that are left.
 
         In one round the same annotator is given the same batch until its labels are there, unless
-        ``more`` is asked for; each time the leases are renewed. Several annotators have different
-        samples at any time. Samples of leases that ended may be proposed again.
+        ``more`` is asked for; each time the leases of all of it are renewed. Where nothing else is
+        left, what the annotator still has of earlier rounds is given again. Several annotators have
+        different samples at any time. Samples of leases that ended may be proposed again.
         """
         number, who = checked_count(n, "n"), _checked_annotator(annotator)
         lasts = checked_seconds(self.settings.lease_s if lease_s is None else lease_s, "lease_s")
@@ -395,12 +396,16 @@ class Session:
             now = self._clock()
             rounds = len(self._rounds)
             before = self._proposals.out_with(who, rounds, now)
-            if before and not more:
+            if before:
                 self._proposals.renew(before, now + lasts)
+            if before and not more:
                 return self._proposals.proposal(annotator, rounds, before)
             self._draw(number, who, now, now + lasts)
             out = self._proposals.out_with(who, rounds, now)
-            new = out[len(before) :] if more else out
+            new = out[len(before) :]
+            if not out:
+                new = self._proposals.out_with(who, None, now)
+                self._proposals.renew(new, now + lasts)
             return self._proposals.proposal(annotator, rounds, new)
 
     def submit(self, labels: GivenLabels, annotator: str | None = None) -> Received:
@@ -417,6 +422,15 @@ class Session:
             return self._book.add(
                 labels, who, made_at=self._clock(), round_number=len(self._rounds)
             )
+
+    def check_labels(self, labels: GivenLabels) -> None:
+        """Refuse labels that `submit` would refuse, with its errors; nothing is taken.
+
+        With it, labels of several annotators are taken all or none: check all, then submit each.
+        """
+        with self._lock:
+            self._check_open()
+            self._book.check(labels)
 
     def step(self) -> Round:
         """Learn from the labels so far and record a round.
@@ -463,6 +477,7 @@ class Session:
             if pool is None:
                 coming = numbered_from(coming, self._size)
             self._check_alike(coming)
+            self._check_ids(coming)
             known = self._samples.positions(coming.ids)
             places = [place for place, one in enumerate(coming.ids) if one not in known]
             new = coming.only(places)
@@ -527,6 +542,12 @@ class Session:
     def numbered(self) -> bool:
         """Say whether ids are whole numbers, and not strings."""
         return isinstance(self._samples.ids([0])[0], int)
+
+    def next_expiry(self) -> float | None:
+        """Return when the first of the leases ends, by the clock; None where nothing is out."""
+        with self._lock:
+            self._check_open()
+            return self._proposals.next_expiry(self._clock())
 
     def picks_by_round(self) -> dict[int, list[int]]:
         """Return the positions that were proposed when so many rounds were over, in order."""
@@ -740,6 +761,17 @@ class Session:
             raise InvalidInputError(
                 "samples that join must be embedded by the encoder of those that are here "
                 f"(fingerprint {mine}), got that of fingerprint {coming.encoder}"
+            )
+
+    def _check_ids(self, coming: Incoming) -> None:
+        """Refuse ids of the other kind: 7 and "7" would be two samples."""
+        if len(coming.ids) and isinstance(coming.ids[0], int) != self.numbered:
+            here, given = (
+                ("whole numbers", "strings") if self.numbered else ("strings", "whole numbers")
+            )
+            raise InvalidTypeError(
+                f"samples that join must have ids like those that are here, {here}; got {given}, "
+                f"such as {coming.ids[0]!r}"
             )
 
     def _append(self, new: Incoming) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
@@ -83,6 +84,7 @@ def checked_classes(classes: Sequence[ClassName]) -> tuple[ClassName, ...]:
 
 def checked_seconds(seconds: float, name: str) -> float:
     """Return a time that is above zero."""
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not is_number or not 0 < seconds < math.inf:
         raise InvalidInputError(f"{name} must be seconds above 0, got {seconds!r}")
     return float(seconds)

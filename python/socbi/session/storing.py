@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from socbi.errors import DiskFullError, SessionError
+from socbi.errors import DiskFullError, SessionError, SessionHeldError
 
-__all__ = ["storing"]
+__all__ = ["NO_ROOM", "storing"]
 
-_NO_ROOM = frozenset((errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
+NO_ROOM = frozenset((errno.ENOSPC, errno.EFBIG, errno.EDQUOT))
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def storing(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in NO_ROOM:
             raise
         raise DiskFullError(
             f"no room on the disk for {what}: nothing of this call was kept, and nothing before it "
@@ -32,6 +32,16 @@ def storing(what: str) -> Iterator[None]:
             raise DiskFullError(
                 f"no room on the disk for {what}: nothing of this call was kept, and nothing "
                 f"before it is lost ({error}); free some space and call again"
+            ) from error
+        if "locked" in str(error) or "busy" in str(error):
+            raise SessionHeldError(
+                f"{what} is being used by another program ({error}): nothing of this call was "
+                "kept; let that one end, then try again"
+            ) from error
+        if "readonly" in str(error) or "unable to open" in str(error):
+            raise SessionError(
+                f"{what} cannot be kept or read: {error}; see that the folder is there and that "
+                "you may write in it"
             ) from error
         raise SessionError(
             f"{what} cannot be kept or read: {error}; restore the folder from a copy"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from socbi.scorers import BoundaryScorer
+from socbi.strategies.least_confidence import LeastConfidence
 from socbi.strategies.pool_state import PoolState
 from socbi.strategies.prescreen import Prescreened, Record, SharePrescreen
 from socbi.strategies.scoring import best
@@ -57,7 +58,7 @@ class SoCBI(Prescreened):
     Parameters
     ----------
     strategy
-        What chooses from the samples kept.
+        What chooses from the samples kept; by default `LeastConfidence`, as published.
     share
         Of the candidates that are kept, above 0 and at most 1.
 
@@ -76,8 +77,9 @@ class SoCBI(Prescreened):
     (5, 99, [0, 0, 0, 0, 0])
     """
 
-    def __init__(self, strategy: Strategy, share: float = 0.5) -> None:
-        super().__init__(FewestHits(share), strategy)
+    def __init__(self, strategy: Strategy | None = None, share: float = 0.5) -> None:
+        within = LeastConfidence() if strategy is None else strategy
+        super().__init__(FewestHits(share), within)
         self.share = share
 
     def __repr__(self) -> str:
