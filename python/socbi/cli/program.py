@@ -331,13 +331,13 @@ def experiment(
 ) -> None:
     """Play campaigns with known labels and compare strategies; when interrupted, go on."""
     from socbi import experiments
+    from socbi.cli.experimenting import played, tables
     from socbi.cli.making import listed
-    from socbi.measures import curves_of, summarised
 
     study = experiments.Study(listed(data), experiments.arms(*listed(arms)), seeds=seeds)
-    records = experiments.run_study(study, folder, workers=workers, progress=not _Chosen.quiet)
-    found = summarised(curves_of(records))
-    _print(as_json, [asdict(one) for one in found], "\n".join(map(str, found)))
+    done = played(study, folder, workers=workers, progress=not _Chosen.quiet)
+    said = {"arms": [asdict(one) for one in done.summaries], "page": str(done.page)}
+    _print(as_json, said, tables(done))
 
 
 # ---- within --------------------------------------------------------------------------------------
