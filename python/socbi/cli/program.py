@@ -387,17 +387,14 @@ def experiment(
 ) -> None:
     """Play campaigns with known labels and compare strategies; when interrupted, go on."""
     from socbi import experiments
+    from socbi.cli.experimenting import played, tables
     from socbi.cli.making import listed
-    from socbi.cli.reporting import summary_table, write_study_report
-    from socbi.measures import curves_of, summarised
 
     chosen = experiments.arms(*listed(arms))
     study = experiments.Study(listed(data), chosen, seeds=seeds, text_model=text_model)
-    records = experiments.run_study(study, folder, workers=workers, progress=not _Chosen.quiet)
-    found = summarised(curves_of(records), records)
-    page = write_study_report(records, folder / "report.html", title=f"Experiment on {data}")
-    said = {"arms": [asdict(one) for one in found], "page": str(page)}
-    _print(as_json, said, f"{summary_table(found)}\n\nThe report: {page}")
+    done = played(study, folder, workers=workers, progress=not _Chosen.quiet)
+    said = {"arms": [asdict(one) for one in done.summaries], "page": str(done.page)}
+    _print(as_json, said, tables(done))
 
 
 # ---- within --------------------------------------------------------------------------------------

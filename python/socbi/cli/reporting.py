@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from socbi.errors import InvalidInputError
-from socbi.measures import ArmSummary, RoundRecord
+from socbi.measures import RoundRecord
 from socbi.session import Session
 
 if TYPE_CHECKING:
     from socbi.report import Picked
 
-__all__ = ["records_of", "summary_table", "write_report", "write_study_report"]
+__all__ = ["records_of", "write_report"]
 
 # Samples that the page shows, the last picks first.
 _SHOWN = 24
@@ -76,32 +75,6 @@ def write_report(session: Session, path: Path) -> Path:
     )
     page: Path = made.write(path)
     return page
-
-
-def write_study_report(records: Sequence[RoundRecord], path: Path, *, title: str) -> Path:
-    """Write the page of campaigns with known labels, about the first arm."""
-    from socbi.report import report
-
-    seeds = len({one.seed for one in records})
-    about = f"{seeds} campaigns of each strategy on each set, all labels known beforehand"
-    page: Path = report(records, title=title, about=about).write(path)
-    return page
-
-
-def summary_table(found: Sequence[ArmSummary]) -> str:
-    """Return what arms come to, a line each, with the labels saved against random."""
-    tasks = max(len("task"), *(len(one.task) for one in found))
-    arms = max(len("arm"), *(len(one.arm) for one in found))
-    lines = [
-        f"{'task':{tasks}}  {'arm':{arms}}  {'area under the curve':>24}  {'at the end':>10}"
-        f"  {'against random':>14}"
-    ]
-    for one in found:
-        area = f"{one.area.mean:.4f} [{one.area.low:.4f}, {one.area.high:.4f}]"
-        saved = f"{one.saved['random']:+.0%}" if "random" in one.saved else ""
-        line = f"{one.task:{tasks}}  {one.arm:{arms}}  {area:>24}  {one.final:>10.1%}  {saved:>14}"
-        lines.append(line.rstrip())
-    return "\n".join([*lines, "", "Against random: the share of labels saved."])
 
 
 def _arm(strategies: list[str]) -> str:

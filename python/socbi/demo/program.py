@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from socbi.demo.campaigns import Demo, run_demo
 from socbi.errors import SocbiError
+from socbi.measures import ArmSummary
 
-__all__ = ["main", "table"]
+__all__ = ["main", "rows_of", "table"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,15 +42,24 @@ def table(done: Demo) -> str:
         f"{first.labels} to {last} labels, {done.summaries[0].seeds} campaigns each; with all "
         f"labels the accuracy is {done.full_accuracy:.1%}.",
         "",
+        *rows_of(done.summaries),
+        "",
+        f"The report: {done.page} ({done.elapsed_s:.0f} s)",
+    ]
+    return "\n".join(lines)
+
+
+def rows_of(summaries: Sequence[ArmSummary]) -> list[str]:
+    """Return the lines of a table of arms, its head first."""
+    lines = [
         f"{'':20} {'area under the curve':>26} {'at the end':>11}   labels saved against",
         f"{'':20} {'':26} {'':11}   {'random':>8} {'margin':>8}",
     ]
-    for one in done.summaries:
+    for one in summaries:
         area = f"{one.area.mean:.4f} [{one.area.low:.4f}, {one.area.high:.4f}]"
         saved = [
             f"{one.saved[arm]:+.0%}" if arm in one.saved else "" for arm in ("random", "margin")
         ]
         line = f"{one.arm:20} {area:>26} {one.final:>11.1%}   {saved[0]:>8} {saved[1]:>8}"
         lines.append(line.rstrip())
-    lines += ["", f"The report: {done.page} ({done.elapsed_s:.0f} s)"]
-    return "\n".join(lines)
+    return lines
