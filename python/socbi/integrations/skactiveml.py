@@ -35,6 +35,23 @@ _NEIGHBORS = 10
 class _Query(SingleAnnotatorPoolQueryStrategy):  # type: ignore[misc]
     """What both kinds have in common; candidates are numbers of rows of X."""
 
+    def __init__(
+        self,
+        strategy: Strategy | None = None,
+        missing_label: Any = MISSING_LABEL,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(missing_label=missing_label, random_state=random_state)
+        self.strategy = strategy
+
+    def _checked(self, *given: Any) -> tuple[Any, ...]:
+        """Return X, y, the rows that may be picked, how many to pick, and whether to tell why."""
+        rows, labels, candidates, number, wanted = self._validate_data(*given, reset=True)
+        _, mapping = self._transform_candidates(
+            candidates, rows, labels, enforce_mapping=True, allow_only_unlabeled=True
+        )
+        return rows, labels, mapping, number, wanted
+
     def _queried(
         self,
         X: npt.NDArray[Any],  # noqa: N803 (scikit-learn's name)
@@ -94,15 +111,6 @@ class EmbeddingQuery(_Query):
     [2]
     """
 
-    def __init__(
-        self,
-        strategy: Strategy | None = None,
-        missing_label: Any = MISSING_LABEL,
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(missing_label=missing_label, random_state=random_state)
-        self.strategy = strategy
-
     def query(
         self,
         X: npt.ArrayLike,  # noqa: N803
@@ -117,11 +125,8 @@ class EmbeddingQuery(_Query):
         the row that was picked and 0 for the other candidates. What is no candidate, or picked
         already, has NaN.
         """
-        rows, labels, some, number, wanted = self._validate_data(
-            X, y, candidates, batch_size, return_utilities, reset=True
-        )
-        _, mapping = self._transform_candidates(
-            some, rows, labels, enforce_mapping=True, allow_only_unlabeled=True
+        rows, labels, mapping, number, wanted = self._checked(
+            X, y, candidates, batch_size, return_utilities
         )
         return self._queried(rows, labels, mapping, number, wanted)
 
@@ -140,15 +145,6 @@ class ClassifierQuery(_Query):
         As everywhere in scikit-activeml.
     """
 
-    def __init__(
-        self,
-        strategy: Strategy | None = None,
-        missing_label: Any = MISSING_LABEL,
-        random_state: Any = None,
-    ) -> None:
-        super().__init__(missing_label=missing_label, random_state=random_state)
-        self.strategy = strategy
-
     def query(
         self,
         X: npt.ArrayLike,  # noqa: N803
@@ -165,11 +161,8 @@ class ClassifierQuery(_Query):
         ``clf`` is a classifier of scikit-activeml; with ``fit_clf`` a copy of it learns from X and
         y, otherwise it is asked as it is.
         """
-        rows, labels, some, number, wanted = self._validate_data(
-            X, y, candidates, batch_size, return_utilities, reset=True
-        )
-        _, mapping = self._transform_candidates(
-            some, rows, labels, enforce_mapping=True, allow_only_unlabeled=True
+        rows, labels, mapping, number, wanted = self._checked(
+            X, y, candidates, batch_size, return_utilities
         )
         check_type(clf, "clf", SkactivemlClassifier)
         check_equal_missing_label(clf.missing_label, self.missing_label_)

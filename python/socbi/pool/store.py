@@ -24,6 +24,7 @@ import numpy.typing as npt
 from socbi.errors import InvalidInputError, StoreError, UnknownIdError
 from socbi.pool.catalogue import Catalogue, ShardRow, packed
 from socbi.pool.fingerprint import Fingerprint
+from socbi.pool.finite_rows import finite_rows
 from socbi.pool.sample_ids import SampleId, SampleIds
 from socbi.types import IdArray
 
@@ -186,7 +187,7 @@ class Shelf:
                 f"there are {len(ids)} ids and {self.dim} dimensions, got vectors of the shape "
                 f"{given.shape}"
             )
-        narrow = self._narrowed(given)
+        narrow = finite_rows(given, self._dtype)
         if len(ids) == 0:
             return
         with self._lock:
@@ -197,17 +198,6 @@ class Shelf:
             row = ShardRow(number, name, len(ids), size, checksum, packed(checked))
             self._catalogue.add_shard(self._fingerprint.key, row)
             self._take_in(row)
-
-    def _narrowed(self, vectors: npt.NDArray[np.generic]) -> npt.NDArray[np.floating]:
-        with np.errstate(over="ignore"):
-            narrow = np.ascontiguousarray(vectors, self._dtype)
-        bad = np.flatnonzero(~np.isfinite(narrow).all(axis=1))
-        if len(bad):
-            raise InvalidInputError(
-                f"the embedding in row {bad[0]} has NaN, an infinity or a number beyond "
-                f"{self._dtype}; keep them as float32, or mend the encoder"
-            )
-        return narrow
 
     def vectors(self, ids: Sequence[SampleId] | SampleIds) -> Vectors:
         """Return the embeddings of these ids as float32, (n, d)."""

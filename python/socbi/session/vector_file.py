@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from socbi.errors import InvalidInputError, SessionError
+from socbi.pool.finite_rows import finite_rows
 from socbi.session.storing import storing
 
 __all__ = ["VectorFile", "checked_vectors", "pieces"]
@@ -40,7 +41,7 @@ class VectorFile:
                 file.truncate(rows * self._row_bytes)
                 file.seek(rows * self._row_bytes)
                 for part in parts:
-                    narrow = self._narrowed(part, rows)
+                    narrow = finite_rows(part, self.dtype, rows)
                     file.write(narrow.data)
                     rows += len(narrow)
                 file.flush()
@@ -63,17 +64,6 @@ class VectorFile:
     @property
     def _row_bytes(self) -> int:
         return self.dim * self.dtype.itemsize
-
-    def _narrowed(self, part: npt.NDArray[Any], first: int) -> npt.NDArray[Any]:
-        with np.errstate(over="ignore"):
-            narrow = np.ascontiguousarray(part, self.dtype)
-        wrong = np.flatnonzero(~np.isfinite(narrow).all(axis=1))
-        if len(wrong):
-            raise InvalidInputError(
-                f"the embedding in row {first + wrong[0]} has NaN, an infinity or a number beyond "
-                f"{self.dtype}; mend the encoder, or give float32"
-            )
-        return narrow
 
 
 def checked_vectors(given: npt.ArrayLike, count: int) -> npt.NDArray[Any]:
