@@ -2,6 +2,8 @@
 
 import csv
 import json
+import resource
+import signal
 import subprocess
 import sys
 
@@ -321,3 +323,79 @@ def test_help_is_quick_and_loads_nothing_heavy():
     )
     assert done.returncode == 0, done.stderr
     assert "Exit codes" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--policy", "bogus"], "policy"),
+        (["--seed", "-1"], "seed"),
+        (["--lease-days", "-3"], "lease"),
+        (["--lease-days", "0"], "lease"),
+        (["--lease-days", "nan"], "lease"),
+        (["--lease-days", "inf"], "lease"),
+        (["--test-share", "2"], "test"),
+        (["--classes", "cat,cat"], "cat"),
+        (["--embeddings", "nowhere.npy"], "nowhere.npy"),
+    ],
+)
+def test_init_says_at_once_what_cannot_be(run, manifest, tmp_path, options, words):
+    code, _, said = run("init", *manifest, *options)
+    assert code == 2
+    assert words in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "campaign" / "socbi.toml").exists()
+
+
+def test_init_may_be_repeated_until_the_campaign_has_begun(run, manifest):
+    assert run("init", *manifest)[0] == 0
+    assert run("init", *manifest, "--policy", "majority")[0] == 0
+    assert run("embed")[0] == 0
+    assert json.loads(run("status", "--json")[1])["samples"] == SAMPLES
+    assert run("init", *manifest)[0] == 3
+
+
+def test_annotators_of_label_studio_have_a_vote_each(run, manifest, tmp_path):
+    assert run("init", *manifest, "--policy", "majority")[0] == 0
+    assert run("embed")[0] == 0
+    votes = [
+        {"completed_by": who, "result": [{"value": {"choices": [label]}}]}
+        for who, label in ((1, "up"), (2, "up"), (3, "down"))
+    ]
+    export = tmp_path / "export.json"
+    export.write_text(json.dumps([{"data": {"sample_id": "s000"}, "annotations": votes}]))
+    assert run("submit", export)[0] == 0
+    with Session.open(tmp_path / "campaign", progress=False) as session:
+        assert session.labels() == {"s000": "up"}
+        assert [who for _, _, who, _ in session.label_history()] == ["1", "2", "3"]
+
+
+def test_class_names_are_shown_as_they_are(run, manifest):
+    at = manifest.index("--classes") + 1
+    names = [*manifest[:at], "[b]cat,[/red]dog", *manifest[at + 1 :]]
+    assert run("init", *names)[0] == 0
+    assert run("embed")[0] == 0
+    code, said, _ = run("status")
+    assert code == 0
+    assert "[b]cat" in said
+    assert "[/red]dog" in said
+
+
+def test_flags_stand_behind_a_command_as_well(begun):
+    assert begun("status", "--quiet")[0] == 0
+    with pytest.raises(Exception, match="cannot be read"):
+        begun("submit", "nowhere.csv", "--debug")
+
+
+def test_a_full_disk_has_a_number_of_its_own(begun, tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        code, _, said = begun("propose", 3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert code == 6
+    assert "socbi: " in said
+    assert begun("propose", 3)[0] == 0

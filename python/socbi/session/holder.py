@@ -8,11 +8,14 @@ import os
 import socket
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO
 
 from socbi.errors import SessionHeldError
+from socbi.session.storing import storing
 
 __all__ = ["Holder"]
+
+# More than a name ever takes.
+_NAME_BYTES = 4096
 
 
 class Holder:
@@ -23,30 +26,38 @@ class Holder:
     """
 
     def __init__(self, folder: Path, now: float) -> None:
-        # Text that is written here by a process is read by another: opened to append, so that
-        # looking at it does not empty it.
-        self._file: IO[str] = open(folder / "holder", "a+", encoding="utf-8")  # noqa: SIM115
+        # A descriptor and no file object: that would write again what found no room when closed.
+        self._handle = os.open(folder / "holder", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock(folder)
+            with storing("the name of who has the folder"):
+                os.ftruncate(self._handle, 0)
+                os.pwrite(self._handle, _name(now), 0)
+        except BaseException:
+            self.release()
+            raise
+
+    def _lock(self, folder: Path) -> None:
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            with self._file as file:
-                file.seek(0)
-                raise SessionHeldError(
-                    f"{folder} is held by {_told(file.read())}; let that one close it or end it, "
-                    "then try again"
-                ) from error
-        since = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="seconds")
-        who = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
-        self._file.truncate(0)
-        self._file.write(json.dumps(who))
-        self._file.flush()
+            raise SessionHeldError(
+                f"{folder} is held by {_told(os.pread(self._handle, _NAME_BYTES, 0))}; let that "
+                "one close it or end it, then try again"
+            ) from error
 
     def release(self) -> None:
         """Let others have the folder."""
-        self._file.close()
+        os.close(self._handle)
 
 
-def _told(content: str) -> str:
+def _name(now: float) -> bytes:
+    since = datetime.fromtimestamp(now, timezone.utc).isoformat(timespec="seconds")
+    who = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
+    return json.dumps(who).encode()
+
+
+def _told(content: bytes) -> str:
     """Return in words who holds the folder."""
     try:
         who = json.loads(content)
