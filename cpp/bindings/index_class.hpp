@@ -14,14 +14,9 @@
 
 #include "arrays.hpp"
 #include "socbi/index.hpp"
+#include "without_gil.hpp"
 
 namespace socbi::bindings {
-
-template <class Work>
-auto without_gil(Work&& work) {
-  const py::gil_scoped_release release;
-  return work();
-}
 
 inline py::tuple to_tuple(Best&& best) {
   return py::make_tuple(to_array(std::move(best.ids)), to_array(std::move(best.scores)));

@@ -1,5 +1,6 @@
-// socbi._core: the native index and its rivals. Python users meet it through socbi.index and
-// socbi.baselines, where the documentation is.
+// socbi._core: the native index, its rivals, and passes over whole pools. Python users meet it
+// through socbi.index, socbi.baselines, socbi.scorers and socbi.strategies, where the documentation
+// is.
 #include <pybind11/pybind11.h>
 
 #include "register.hpp"
@@ -13,4 +14,6 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   socbi::bindings::register_errors();
   socbi::bindings::register_index(module);
   socbi::bindings::register_baselines(module);
+  socbi::bindings::register_cover(module);
+  socbi::bindings::register_probabilities(module);
 }

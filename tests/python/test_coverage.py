@@ -10,7 +10,7 @@ from cover_reference import plain_cover, plain_matrix
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from socbi import InvalidInputError, SemiOrderedIndex
+from socbi import InvalidInputError, SemiOrderedIndex, _core
 from socbi.neighbors import KnnGraph, knn_graph
 from socbi.scorers import BoundaryScorer
 from socbi.strategies import CoverageMargin, PoolState
@@ -73,7 +73,7 @@ def test_every_pick_is_that_of_the_plain_form(seed, n, k, shape, weigh, by, shar
     matrix = plain_matrix(graph)
     ids, values, served = plain_cover(matrix, weights, factors, candidates, number, seed, before)
 
-    assert (cover.matrix != matrix).nnz == 0
+    assert_same_entries(cover, matrix)
     assert found.ids.tolist() == ids
     assert found.values.tolist() == values
     assert [one.tolist() for one in found.served] == served
@@ -87,23 +87,48 @@ def test_large_pools_are_those_of_the_plain_form(weigh):
     weights = any_weights(rng, 3000, weigh)
     factors = np.ones(3000) if weigh.startswith("small") else any_weights(rng, 3000, weigh)
     found = greedy_cover(cover, weights, factors, np.arange(3000), 400, 7)
-    ids, values, _ = plain_cover(cover.matrix, weights, factors, np.arange(3000), 400, 7)
+    matrix = plain_matrix(graph)
+    ids, values, _ = plain_cover(matrix, weights, factors, np.arange(3000), 400, 7)
     assert found.ids.tolist() == ids
     assert found.values.tolist() == values
 
 
-def test_sums_are_exact_in_any_order():
+def assert_same_entries(cover, matrix):
+    assert len(cover) == matrix.shape[0]
+    assert cover.degrees.tolist() == np.diff(matrix.indptr).tolist()
+    for row in range(len(cover)):
+        ids, shares = cover.row(row)
+        order = np.argsort(ids)
+        assert ids[0] == row
+        assert ids[order].tolist() == matrix[row].indices.tolist()
+        assert shares[order].tolist() == matrix[row].data.tolist()
+
+
+def test_the_answer_does_not_depend_on_how_many_threads_make_the_pass():
     rng = np.random.default_rng(5)
-    cover = module.cover_graph(knn_graph(rng.normal(size=(500, 3)), 10))
-    weights = rng.random(500) ** 8
-    rounded = cover.rounded(weights)
-    assert np.abs(rounded - weights).max() < 1e-13
-    assert np.array_equal(cover.rounded(rounded), rounded)
-    for row in range(500):
-        ids = cover.row(row)
-        shares = cover.matrix[row].data
-        forwards = sum(shares * rounded[ids])
-        assert forwards == sum((shares * rounded[ids])[::-1]) == cover.sums(rounded)[row]
+    count = 50_000  # three blocks of rows and a part of one
+    graph = KnnGraph(
+        rng.permuted(np.arange(count)[:, None] + np.arange(1, 11), axis=1).astype(np.int32) % count,
+        np.ones((count, 10), np.float32),
+        "cosine",
+    )
+    cover = module.cover_graph(graph)
+    weights, factors = rng.random(count) ** 8, rng.random(count)
+    answers = []
+    for threads in (1, 2, 3, 64):
+        greedy = _core.GreedyCover(
+            cover.core,
+            weights,
+            factors,
+            np.ones(count, np.uint8),
+            np.empty(0, np.int64),
+            1,
+            threads,
+        )
+        answers.append([one.tolist() for one in greedy.take(300)])
+    assert all(one == answers[0] for one in answers)
+    found = greedy_cover(cover, weights, factors, np.arange(count), 300, 1)
+    assert found.ids.tolist() == answers[0][0]  # and on how many picks come at once
 
 
 @pytest.mark.parametrize("weight", [0.0, 1e-310, 5e-324, 1e-200, 1e30])
@@ -142,19 +167,12 @@ def test_no_round_begins_once_nobody_has_value():
     p = np.tile([1.0, 0.0, 0.0], (300, 1))
     p[:10] = 1 / 3
     state = a_state(labelled=(), labels=(), probabilities=p)
-    cover, began = module.cover_graph(state.graph), []
-
-    class Counted(module.CoverGraph):
-        def sums(self, weights):
-            began.append(1)
-            return super().sums(weights)
-
-    counted = Counted(cover.matrix)
+    cover = module.cover_graph(state.graph)
     unsure = 1.0 * (np.arange(300) < 10)
-    found = greedy_cover(counted, unsure, unsure, np.arange(300), 260, 0)
+    found = greedy_cover(cover, unsure, unsure, np.arange(300), 260, 0)
     assert set(range(10)) == set(found.ids[:10].tolist())
-    assert len(began) == found.rounds + 1 <= 11
-    with_pending = greedy_cover(counted, unsure, unsure, np.arange(10, 300), 200, 0, np.arange(10))
+    assert found.passes == found.rounds + 1 <= 11
+    with_pending = greedy_cover(cover, unsure, unsure, np.arange(10, 300), 200, 0, np.arange(10))
     assert with_pending.rounds == 1
     assert CoverageMargin().choose(state, 260, np.random.default_rng(0)).record["updates"] > 0
 
@@ -191,9 +209,22 @@ def test_a_graph_is_made_symmetric_once_and_kept_as_long_as_it_lives():
 def test_its_memory_is_told():
     graph = knn_graph(np.random.default_rng(0).normal(size=(400, 4)), 10)
     cover = module.cover_graph(graph)
-    told = 12 * cover.matrix.nnz + 4 * 401 + (4 + 8) * 400
-    assert cover.nbytes == told
-    assert 400 * 12 * (1 + 10) <= 12 * cover.matrix.nnz <= 400 * 12 * (1 + 2 * 10)
+    entries = cover.degrees.sum() - 400
+    assert cover.core.entries() == entries + 400
+    assert cover.nbytes == 4 * entries + 8 * 401 + (8 + 8) * 400
+    assert 400 * 10 <= entries <= 400 * 2 * 10
+
+
+@pytest.mark.parametrize("wrong", [-2, 3, 2**31 - 1])
+def test_ids_outside_of_the_graph_are_refused_by_the_core(wrong):
+    with pytest.raises(InvalidInputError, match="row 1 of the graph holds an id that is neither"):
+        _core.CoverGraph(np.array([[1], [wrong], [0]], np.int32))
+
+
+def test_what_is_no_float32_number_is_refused():
+    cover = module.cover_graph(knn_graph(np.random.default_rng(0).normal(size=(30, 2)), 4))
+    with pytest.raises(InvalidInputError, match=r"the value of sample \d+ is no float32 number"):
+        greedy_cover(cover, np.ones(30), np.full(30, 1e39), np.arange(30), 3, 0)
 
 
 # ---- from a state --------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def test_a_cover_tells_whom_each_is_the_first_to_serve():
     batch = CoverageMargin().choose(state, 8, rng())
     cover, seen = cover_graph(state.graph), set(state.labelled.tolist())
     for one in batch.explain():
-        served = set(cover.row(one.id).tolist()) - seen - {one.id}
+        served = set(cover.row(one.id)[0].tolist()) - seen - {one.id}
         assert set(one.stands_for) == served
         seen |= served | {one.id}
 

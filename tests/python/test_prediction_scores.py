@@ -108,6 +108,22 @@ def test_many_rows_pass_in_blocks():
     np.testing.assert_array_equal(margin(p), ordered[:, -1] - ordered[:, -2])
 
 
+@pytest.mark.parametrize("classes", [2, 10, 15, 16, 23, 1000])
+@pytest.mark.parametrize(
+    "layout", ["float64", "float32", "float16", ">f8", "columns", "every other"]
+)
+def test_margins_of_any_layout_are_those_of_sorted_rows(classes, layout):
+    p = np.random.default_rng(classes).dirichlet(np.full(classes, 0.3), 40)
+    if layout == "columns":
+        p = np.asfortranarray(p)
+    elif layout == "every other":
+        p = np.repeat(p, 2, axis=0)[::2]
+    else:
+        p = p.astype(layout)
+    ordered = np.sort(p.astype(np.float64), axis=1)
+    np.testing.assert_array_equal(margin(p), ordered[:, -1] - ordered[:, -2])
+
+
 def test_one_class_and_no_samples():
     one_class = np.ones((2, 1))
     assert margin(one_class).tolist() == [1, 1]

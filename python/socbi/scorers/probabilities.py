@@ -11,7 +11,7 @@ import numpy.typing as npt
 from socbi.errors import InvalidInputError
 from socbi.neighbors.vector_rows import row_chunks
 
-__all__ = ["Doubles", "checked_probabilities", "rowwise"]
+__all__ = ["Doubles", "checked_probabilities", "readable_by_core", "rowwise"]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -43,6 +43,12 @@ def checked_probabilities(given: npt.ArrayLike, name: str = "probabilities") -> 
                 "of logits"
             )
     return found
+
+
+def readable_by_core(matrix: npt.NDArray[Any]) -> bool:
+    """Return whether the core can read a matrix as it lies."""
+    lies = matrix.flags.c_contiguous and matrix.flags.aligned
+    return bool(lies and matrix.dtype in (np.float32, np.float64) and matrix.dtype.isnative)
 
 
 def rowwise(score: Callable[..., npt.NDArray[Any]], *matrices: npt.NDArray[Any]) -> Doubles:

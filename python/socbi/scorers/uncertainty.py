@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
-from socbi.scorers.probabilities import Doubles, checked_probabilities, rowwise
+from socbi import _core
+from socbi.neighbors.cores import core_count
+from socbi.scorers.probabilities import (
+    Doubles,
+    checked_probabilities,
+    readable_by_core,
+    rowwise,
+)
 
-__all__ = ["entropy", "least_confidence", "margin", "margin_within"]
-
-# Up to so many classes comparing column with column takes half of the time of a partition.
-_MANY_CLASSES = 20
+__all__ = ["entropy", "least_confidence", "margin", "margins_within"]
 
 
 def least_confidence(probabilities: npt.ArrayLike) -> Doubles:
@@ -34,7 +40,7 @@ def margin(probabilities: npt.ArrayLike) -> Doubles:
     >>> margin([[0.5, 0.25, 0.25], [0.5, 0.5, 0.0]]).tolist()
     [0.25, 0.0]
     """
-    return rowwise(margin_within, checked_probabilities(probabilities))
+    return margins_within(checked_probabilities(probabilities))
 
 
 def entropy(probabilities: npt.ArrayLike) -> Doubles:
@@ -48,21 +54,12 @@ def entropy(probabilities: npt.ArrayLike) -> Doubles:
     return rowwise(_entropy, checked_probabilities(probabilities))
 
 
-def margin_within(p: Doubles) -> Doubles:  # (n, classes)
-    """Return the margins of rows that are known to be probabilities, which are reordered."""
-    if p.shape[1] > _MANY_CLASSES:
-        p.partition(p.shape[1] - 2, axis=1)
-        between: Doubles = p[:, -1] - p[:, -2]
-        return between
-    first: Doubles
-    first, *others = np.ascontiguousarray(p.T)
-    second, smaller = np.zeros_like(first), np.empty_like(first)
-    for one in others:
-        np.minimum(first, one, out=smaller)
-        np.maximum(second, smaller, out=second)
-        np.maximum(first, one, out=first)
-    first -= second
-    return first
+def margins_within(p: npt.NDArray[Any]) -> Doubles:  # (n, classes)
+    """Return the margins of rows that are known to be probabilities."""
+    if readable_by_core(p):
+        margins: Doubles = _core.margins(p, core_count())
+        return margins
+    return rowwise(lambda block: _core.margins(np.ascontiguousarray(block), 1), p)
 
 
 def _entropy(p: Doubles) -> Doubles:  # (n, classes)

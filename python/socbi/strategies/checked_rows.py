@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from socbi import _core
 from socbi.errors import InvalidInputError
+from socbi.neighbors.cores import core_count
 from socbi.neighbors.vector_rows import row_chunks
+from socbi.scorers.probabilities import readable_by_core
 from socbi.types import IdArray
 
 __all__ = ["check_lengths", "check_shares", "checked_rows"]
@@ -63,6 +66,8 @@ def check_lengths(rows: Rows, ids: IdArray) -> None:
 
 def check_shares(rows: Rows, ids: IdArray) -> None:
     """Refuse rows of these ids, ascending, that are not 0 or more each and 1 together."""
+    if readable_by_core(rows) and _core.are_shares(rows, _SUM_TOLERANCE, core_count()):
+        return
     ones = np.ones(rows.shape[1], rows.dtype if rows.dtype.itemsize > 2 else np.float32)
 
     def sound(block: Rows) -> bool:

@@ -6,36 +6,40 @@ Made once for a graph and kept as long as the graph is: in a campaign only the w
 from __future__ import annotations
 
 import functools
-import math
 import threading
 import weakref
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from socbi import _core
 from socbi.neighbors import KnnGraph
+from socbi.types import IdArray
 
 __all__ = ["CoverGraph", "cover_graph"]
 
 Doubles = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
 class CoverGraph:
-    """``M = (A + A.T)/2 + I`` of a neighbour graph A, as the three arrays of a sparse matrix.
+    """``M = (A + A.T)/2 + I`` of a neighbour graph A.
 
-    Its numbers are 1/2 and 1, so a product with one of them is exact.
+    Its numbers are 1 and 1/2, so ids alone are stored: `core` has them.
     """
 
-    matrix: Any
-    """scipy CSR of float64, the ids of each row ascending."""
+    def __init__(self, neighbors: npt.NDArray[np.int32]) -> None:
+        self.core: Any = _core.CoverGraph(neighbors)
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.core)
 
     @functools.cached_property
-    def degrees(self) -> npt.NDArray[Any]:
+    def degrees(self) -> IdArray:
         """Return how many each sample serves, itself included."""
-        return np.diff(self.matrix.indptr)
+        degrees: IdArray = self.core.degrees()
+        return degrees
 
     @functools.cached_property
     def roots(self) -> Doubles:
@@ -43,55 +47,15 @@ class CoverGraph:
         roots: Doubles = np.sqrt(self.degrees)
         return roots
 
+    def row(self, id: int) -> tuple[IdArray, Doubles]:
+        """Return whom a sample serves, itself first, and by how much."""
+        ids, shares = self.core.row(id)
+        return ids, shares
+
     @property
     def nbytes(self) -> int:
-        """Return the bytes held: 12 for each of the 1 + k to 1 + 2k entries of a row, and 16."""
-        matrix = (self.matrix.data, self.matrix.indices, self.matrix.indptr)
-        arrays = (*matrix, self.degrees, self.roots)
-        return sum(one.nbytes for one in arrays)
-
-    def sums(self, weights: Doubles) -> Doubles:
-        """Return for every row the sum of the weights that it serves: one pass over the graph."""
-        found: Doubles = self.matrix @ weights
-        return found
-
-    def row(self, row: int) -> npt.NDArray[Any]:
-        """Return the ids that a row serves, ascending."""
-        start, end = self.matrix.indptr[row : row + 2]
-        ids: npt.NDArray[Any] = self.matrix.indices[start:end]
-        return ids
-
-    def loads(self, rows: npt.NDArray[Any], weights: Doubles) -> tuple[npt.NDArray[Any], Doubles]:
-        """Return who serves these rows, and how much of their weights each; an id may come twice.
-
-        What `sums` adds up, of these rows alone: the graph is symmetric, so those who serve a row
-        are those whom it serves.
-        """
-        starts = self.matrix.indptr[rows]
-        lengths = self.matrix.indptr[rows + 1] - starts
-        before = np.cumsum(lengths) - lengths
-        entries = np.repeat(starts - before, lengths)
-        entries += np.arange(len(entries), dtype=entries.dtype)
-        return self.matrix.indices[entries], self.matrix.data[entries] * weights.repeat(lengths)
-
-    def rounded(self, weights: Doubles) -> Doubles:
-        """Return the weights rounded so that every sum and difference of them is exact.
-
-        With d the largest degree, to multiples of 2^-52 d times the largest weight, powers of two
-        above either: with a hundred neighbours 2^-45, far below what probabilities can tell. So
-        the sum over a row is the same in any order, and after any number of subtractions.
-        """
-        largest = float(weights.max(initial=0.0))
-        if largest == 0:
-            return np.zeros_like(weights)
-        most = int(self.degrees.max())
-        unit = math.ldexp(1.0, math.frexp(largest)[1] + most.bit_length() - 52)
-        if unit == 0:  # weights of 1e-300 have no parts
-            return np.zeros_like(weights)
-        found: Doubles = weights / unit
-        np.rint(found, out=found)
-        found *= unit
-        return found
+        """Return the bytes held: 4 for each of k to 2k neighbours of a sample, and 28."""
+        return int(self.core.nbytes()) + self.degrees.nbytes + self.roots.nbytes
 
 
 def cover_graph(graph: KnnGraph) -> CoverGraph:
@@ -101,15 +65,16 @@ def cover_graph(graph: KnnGraph) -> CoverGraph:
     --------
     >>> from socbi.neighbors import knn_graph
     >>> graph = knn_graph(np.array([[0.0], [1.0], [3.0]]), k=1, metric="euclidean")
-    >>> cover_graph(graph).matrix.toarray().tolist()
-    [[1.0, 1.0, 0.0], [1.0, 1.0, 0.5], [0.0, 0.5, 1.0]]
+    >>> ids, shares = cover_graph(graph).row(1)
+    >>> ids.tolist(), shares.tolist()
+    ([1, 0, 2], [1.0, 1.0, 0.5])
     """
     # By identity: a graph compares by its arrays, and cannot be the key of a mapping.
     key = id(graph)
     with _lock:
         kept = _kept.get(key)
         if kept is None:
-            kept = CoverGraph(_symmetrised(graph))
+            kept = CoverGraph(np.ascontiguousarray(graph.ids, np.int32))
             # First: an entry that outlived its graph would be that of the next graph at its place.
             weakref.finalize(graph, _kept.pop, key, None)
             _kept[key] = kept
@@ -118,12 +83,3 @@ def cover_graph(graph: KnnGraph) -> CoverGraph:
 
 _lock = threading.Lock()
 _kept: dict[int, CoverGraph] = {}  # guarded by _lock, but for the removal of what nobody holds
-
-
-def _symmetrised(graph: KnnGraph) -> Any:
-    from scipy.sparse import identity
-
-    both = graph.symmetric("connectivity").astype(np.float64)
-    matrix = (both + identity(len(graph), format="csr")).tocsr()
-    matrix.sort_indices()
-    return matrix

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from socbi.errors import InvalidInputError
 from socbi.neighbors import KnnGraph
 from socbi.neighbors.neighbor_index import checked_count
-from socbi.scorers.probabilities import rowwise
-from socbi.scorers.uncertainty import margin_within
+from socbi.scorers.uncertainty import margins_within
 from socbi.strategies.batch import Batch
 from socbi.strategies.cover_graph import cover_graph
 from socbi.strategies.greedy_cover import greedy_cover
@@ -114,11 +113,15 @@ def unserved(state: PoolState, fade: float) -> tuple[Doubles, Doubles]:
     """
     unsure = np.ones(state.size)
     if state.has("probabilities"):
-        unsure -= rowwise(margin_within, state.probabilities)
+        unsure -= margins_within(state.probabilities)
         np.maximum(unsure, 0, out=unsure)  # a softmax of float32 may be above 1 by a rounding
     unsure[state.labelled] = 0
+    hits = _hits(state)
+    hit = np.flatnonzero(hits)  # few where labels are few
     left = np.power(fade, np.arange(_MOST_HITS + 1))  # of a weight after so many hits
-    return unsure, unsure * left[np.minimum(_hits(state), _MOST_HITS)]
+    weights = unsure.copy()
+    weights[hit] *= left[np.minimum(hits[hit], _MOST_HITS)]
+    return unsure, weights
 
 
 def _hits(state: PoolState) -> IdArray:
