@@ -32,22 +32,22 @@ std::vector<T> copy_of(const Array<T>& array) {
   return {array.data(), array.data() + array.size()};
 }
 
-/// A graph and a cover of it, which read the factors where the caller has them.
+/// A cover, which reads weights and factors where the caller has them.
 struct Greedy {
-  Greedy(const CoverGraph& graph, const Array<double>& weights, const Array<double>& factors_given,
-         const Array<std::uint8_t>& open, const Array<std::int64_t>& before,
-         const CoverOptions& options)
-      : factors(factors_given) {
-    auto own_weights = copy_of(weights);
+  Greedy(const CoverGraph& graph, const Array<double>& weights_given,
+         const Array<double>& factors_given, const Array<std::uint8_t>& open,
+         const Array<std::int64_t>& before, const CoverOptions& options)
+      : weights(weights_given), factors(factors_given) {
     auto own_open = copy_of(open);
     const auto ids = span_of(before);
+    const auto from = span_of(weights);
     const auto by = span_of(factors);
     cover = without_gil([&] {
-      return std::make_unique<GreedyCover>(graph, std::move(own_weights), by, std::move(own_open),
-                                           ids, options);
+      return std::make_unique<GreedyCover>(graph, from, by, std::move(own_open), ids, options);
     });
   }
 
+  Array<double> weights;
   Array<double> factors;
   std::unique_ptr<GreedyCover> cover;
 };

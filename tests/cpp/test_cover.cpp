@@ -8,6 +8,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <span>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -164,7 +165,7 @@ TEST_CASE("every pick is that of the plain form, however many are taken at once"
     std::size_t candidates = 0;
     for (std::uint8_t& one : open) candidates += one = random() % 4 != 0 ? 1 : 0;
     const Cover expected = plain(neighbors, weights, factors, open, candidates, seed);
-    GreedyCover greedy(graph, std::vector(weights), factors, std::vector(open), {},
+    GreedyCover greedy(graph, weights, factors, std::vector(open), {},
                        CoverOptions{seed, 1 + seed % 3});
     const std::size_t first = candidates / 3;
     Cover found = greedy.take(first);
@@ -206,8 +207,9 @@ TEST_CASE("what cannot be chosen by is refused") {
   const std::vector<std::int32_t> ids{1, 0};
   const CoverGraph graph(ids, 2, 1);
   const std::vector<double> large{1e39, 1};
+  const std::vector<double> ones{1, 1};
   const auto make = [&](std::size_t weights, std::vector<std::int64_t> before) {
-    return GreedyCover(graph, std::vector<double>(weights, 1.0), large,
+    return GreedyCover(graph, std::span(ones).first(weights), large,
                        std::vector<std::uint8_t>{1, 1}, before, {});
   };
   CHECK_THROWS_AS(make(1, {}), std::invalid_argument);

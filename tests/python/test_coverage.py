@@ -15,7 +15,7 @@ from socbi.neighbors import KnnGraph, knn_graph
 from socbi.scorers import BoundaryScorer
 from socbi.strategies import CoverageMargin, PoolState
 from socbi.strategies import cover_graph as module
-from socbi.strategies.coverage_margin import graph_counts
+from socbi.strategies.coverage_margin import graph_hits
 from socbi.strategies.greedy_cover import greedy_cover
 
 
@@ -294,7 +294,9 @@ def test_counts_of_the_graph_are_those_of_a_scorer_that_saw_all_labels_at_once()
     assert not np.isin(graph.ids[labelled], labelled).any()
     scorer = BoundaryScorer(SemiOrderedIndex(400), vectors, k=10)
     scorer.observe(labelled)
-    assert graph_counts(graph, labelled).tolist() == scorer.counts.tolist()
+    hit, counts = graph_hits(graph, labelled)
+    assert hit.tolist() == np.flatnonzero(scorer.counts).tolist()
+    assert counts.tolist() == scorer.counts[hit].tolist()
 
 
 def test_an_approximate_graph_with_holes_serves():

@@ -15,7 +15,7 @@ from socbi.neighbors.vector_rows import row_chunks
 from socbi.scorers.probabilities import readable_by_core
 from socbi.types import IdArray
 
-__all__ = ["check_lengths", "check_shares", "checked_rows"]
+__all__ = ["are_shares", "check_lengths", "check_shares", "checked_rows"]
 
 Rows = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
@@ -64,10 +64,13 @@ def check_lengths(rows: Rows, ids: IdArray) -> None:
         )
 
 
+def are_shares(rows: Rows) -> bool:
+    """Return whether all rows are surely 0 or more each and 1 together; False may be either."""
+    return readable_by_core(rows) and _core.are_shares(rows, _SUM_TOLERANCE, core_count())
+
+
 def check_shares(rows: Rows, ids: IdArray) -> None:
     """Refuse rows of these ids, ascending, that are not 0 or more each and 1 together."""
-    if readable_by_core(rows) and _core.are_shares(rows, _SUM_TOLERANCE, core_count()):
-        return
     ones = np.ones(rows.shape[1], rows.dtype if rows.dtype.itemsize > 2 else np.float32)
 
     def sound(block: Rows) -> bool:

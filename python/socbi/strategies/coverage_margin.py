@@ -19,7 +19,7 @@ from socbi.strategies.pool_state import PoolState
 from socbi.strategies.strategy import Strategy
 from socbi.types import IdArray
 
-__all__ = ["CoverageMargin", "graph_counts", "unserved"]
+__all__ = ["CoverageMargin", "graph_hits", "unserved"]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -116,23 +116,26 @@ def unserved(state: PoolState, fade: float) -> tuple[Doubles, Doubles]:
         unsure -= margins_within(state.probabilities)
         np.maximum(unsure, 0, out=unsure)  # a softmax of float32 may be above 1 by a rounding
     unsure[state.labelled] = 0
-    hits = _hits(state)
-    hit = np.flatnonzero(hits)  # few where labels are few
+    hit, hits = _hits(state)
     left = np.power(fade, np.arange(_MOST_HITS + 1))  # of a weight after so many hits
     weights = unsure.copy()
-    weights[hit] *= left[np.minimum(hits[hit], _MOST_HITS)]
+    weights[hit] *= left[np.minimum(hits, _MOST_HITS)]
     return unsure, weights
 
 
-def _hits(state: PoolState) -> IdArray:
-    """Return how often each sample was hit by a labelled one."""
+def _hits(state: PoolState) -> tuple[IdArray, IdArray]:
+    """Return which samples were hit by labelled ones, and how often each."""
     if state.has("boundary"):
-        return state.boundary.counts
-    return graph_counts(state.graph, state.labelled)
+        counts = state.boundary.counts
+        hit = np.flatnonzero(counts)
+        return hit, counts[hit]
+    return graph_hits(state.graph, state.labelled)
 
 
-def graph_counts(graph: KnnGraph, labelled: IdArray, k: int = _HITS_A_LABEL) -> IdArray:
-    """Return how many of the labelled samples have each sample among their k nearest.
+def graph_hits(
+    graph: KnnGraph, labelled: IdArray, k: int = _HITS_A_LABEL
+) -> tuple[IdArray, IdArray]:
+    """Return which samples labelled ones have among their k nearest, ascending, and how many have.
 
     As `BoundaryScorer` counts where all labels come at once, but for this: there a label hits the k
     nearest without a label, here those of its k nearest that have none.
@@ -141,8 +144,10 @@ def graph_counts(graph: KnnGraph, labelled: IdArray, k: int = _HITS_A_LABEL) -> 
     --------
     >>> from socbi.neighbors import knn_graph
     >>> graph = knn_graph(np.array([[0.0], [1.0], [3.0]]), k=1, metric="euclidean")
-    >>> graph_counts(graph, np.array([0, 2])).tolist()
-    [0, 2, 0]
+    >>> ids, counts = graph_hits(graph, np.array([0, 2]))
+    >>> ids.tolist(), counts.tolist()
+    ([1], [2])
     """
-    hit = graph.ids[labelled, : checked_count(k, "k")]
-    return np.bincount(hit[hit >= 0], minlength=len(graph))
+    near = graph.ids[labelled, : checked_count(k, "k")]
+    hit, counts = np.unique(near[near >= 0], return_counts=True)
+    return hit.astype(np.int64), counts

@@ -14,7 +14,7 @@ from socbi.errors import InvalidInputError, UnknownIdError
 from socbi.neighbors import KnnGraph
 from socbi.neighbors.neighbor_index import checked_count, checked_distinct
 from socbi.strategies.checked_graph import checked_graph
-from socbi.strategies.checked_rows import check_lengths, check_shares, checked_rows
+from socbi.strategies.checked_rows import are_shares, check_lengths, check_shares, checked_rows
 from socbi.types import IdArray
 
 if TYPE_CHECKING:
@@ -205,7 +205,9 @@ class PoolState:
 
     def _checked_candidates(self, candidates: npt.ArrayLike | None) -> IdArray:
         if candidates is None:
-            return np.setdiff1d(self.unlabelled, self.pending, assume_unique=True)
+            open_ = np.ones(self.size, np.bool_)
+            open_[self.labelled] = open_[self.pending] = False
+            return np.flatnonzero(open_)
         given = np.sort(_checked_ids(candidates, "candidates", self.size))
         _check_apart(given, "candidates", self.labelled, "labelled")
         _check_apart(given, "candidates", self.pending, "pending")
@@ -234,7 +236,8 @@ class PoolState:
                 f"probabilities must have {self._classes} columns, one a class, got the shape "
                 f"{found.shape}"
             )
-        check_shares(found, self.unlabelled)
+        if not are_shares(found):  # rows with a label may be anything
+            check_shares(found, self.unlabelled)
         return found
 
     def _checked_graph(self, given: KnnGraph) -> KnnGraph:

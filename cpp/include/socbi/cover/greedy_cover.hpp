@@ -5,14 +5,14 @@
 // neighbours alone, and only downwards: a few hundred updates of a SemiOrderedIndex, in which
 // samples that fall away from the asked end cost next to nothing.
 //
-//   GreedyCover greedy(graph, std::move(weights), std::move(factors), std::move(open), options);
+//   GreedyCover greedy(graph, weights, factors, std::move(open), {}, options);
 //   Cover cover = greedy.take(128);        // and take() again goes on from there
 //
 // No error piles up over the picks: weights are rounded at the start so that every sum and
 // difference of them is exact (`rounded_for`). So a batch is the same for any number of threads,
 // and that of the plain form, which multiplies the whole graph for every pick.
 //
-// One thread at a time; the graph must outlive it.
+// One thread at a time. The graph, the weights and the factors must outlive it.
 #pragma once
 
 #include <algorithm>
@@ -78,22 +78,22 @@ class GreedyCover {
   /// `weights` says how much each sample needs serving, 0 or more; `factors`, 0 or more, multiplies
   /// what it serves; `open` who may be taken; `before` who serves already, as if taken first, in
   /// this order.
-  GreedyCover(const CoverGraph& graph, std::vector<double>&& weights,
+  GreedyCover(const CoverGraph& graph, std::span<const double> weights,
               std::span<const double> factors, std::vector<std::uint8_t>&& open,
               std::span<const std::int64_t> before, const CoverOptions& options)
       : graph_(graph),
+        weights_(weights),
         factors_(factors),
         options_(options),
-        weights_(std::move(weights)),
+        degree_(graph.largest_degree()),
         open_(std::move(open)),
-        sums_(graph.size()),
+        sums_(std::make_unique_for_overwrite<double[]>(graph.size())),
         front_(options.seed, graph.size()) {
-    if (weights_.size() != graph.size() || factors.size() != graph.size() ||
+    if (weights.size() != graph.size() || factors.size() != graph.size() ||
         open_.size() != graph.size()) {
       throw std::invalid_argument("weights, factors and open must have one number for each row");
     }
     left_to_take_ = static_cast<std::size_t>(std::count(open_.begin(), open_.end(), kOpen));
-    round_for_sums(weights_, graph.largest_degree());
     serve_anew();
     serve_before(before);
     value_all();
@@ -134,7 +134,8 @@ class GreedyCover {
 
   /// Lets all but those taken need serving as at the start.
   void serve_anew() {
-    left_ = weights_;
+    left_.assign(weights_.begin(), weights_.end());
+    round_for_sums(left_, degree_);
     for (const Id id : gone_) left_[id] = 0;
     fresh_ = true;
   }
@@ -168,8 +169,9 @@ class GreedyCover {
 
   /// One pass: sums for all, and an index of the values of those who may be taken.
   void value_all() {
-    std::vector<float> values(graph_.size());
-    in_row_blocks(graph_.size(), options_.threads, [&](std::size_t begin, std::size_t end) {
+    const std::size_t rows = graph_.size();
+    const auto values = std::make_unique_for_overwrite<float[]>(rows);
+    in_row_blocks(rows, options_.threads, [&](std::size_t begin, std::size_t end) {
       for (std::size_t row = begin; row < end; ++row) {
         sums_[row] = graph_.sum(row, left_.data());
         values[row] = open_[row] == kOpen ? static_cast<float>(value_of(row))
@@ -177,12 +179,13 @@ class GreedyCover {
       }
     });
     ++passes_;
-    require_finite(values);
+    require_finite({values.get(), rows});
     IndexOptions options;
     options.order = Asked::kLargest;
     options.seed = options_.seed;
     options.threads = 1;
-    index_ = std::make_unique<SemiOrderedIndex>(values, options);
+    index_ =
+        std::make_unique<SemiOrderedIndex>(std::span<const float>(values.get(), rows), options);
     front_.clear();
   }
 
@@ -262,12 +265,13 @@ class GreedyCover {
   }
 
   const CoverGraph& graph_;
+  const std::span<const double> weights_;
   const std::span<const double> factors_;
   const CoverOptions options_;
-  std::vector<double> weights_;     // as at the start, rounded
-  std::vector<double> left_;        // what still needs serving of them
+  const std::size_t degree_;        // the largest
+  std::vector<double> left_;        // of the weights, rounded, what still needs serving
   std::vector<std::uint8_t> open_;  // kOpen, kChanged
-  std::vector<double> sums_;        // of what each serves of `left_`; exact
+  std::unique_ptr<double[]> sums_;  // of what each serves of `left_`; exact
   std::vector<Id> gone_;            // who serves already, in order
   std::unique_ptr<SemiOrderedIndex> index_;
   CoverFront front_;
