@@ -1,8 +1,8 @@
 """Strategies inside scikit-activeml, scikit-learn, torch and Hugging Face's datasets.
 
 scikit-activeml's own conformance suite for pool strategies takes part where it can be imported: it
-is in its repository and in some of its wheels (0.5.2), of which ``skactiveml/tests`` may be copied
-beside the modules of the release that is installed.
+is in its repository and in some of its wheels, and ``.ci/run`` copies that of 0.6.0 beside the
+modules of the release that is installed.
 """
 
 from __future__ import annotations
