@@ -7,17 +7,20 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
-from socbi.errors import InvalidInputError
+from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.measures import RoundRecord, curves_of, summarised
 from socbi.report import Picked, PoolMap, report
+from socbi.report import raster as raster_module
 from socbi.report.png import png
-from socbi.report.svg import ticks
+from socbi.report.raster import raster
+from socbi.report.svg import Frame, ticks
 
 VOID = {"meta", "img", "input", "br"}
 
@@ -109,7 +112,7 @@ def test_every_chart_has_a_title_and_a_description_and_stands_alone(tmp_path):
     assert list(made.charts) == [
         "curves-1", "map", "balance", "classes", "times", "rounds", "ties", "k",
     ]  # fmt: skip
-    page = made.write(tmp_path / "page.html", charts=True)
+    page = made.write(tmp_path / "page.html", charts="svg")
     assert page.read_text() == made.html
     for name in made.charts:
         root = ET.parse(tmp_path / f"page-{name}.svg").getroot()
@@ -117,6 +120,63 @@ def test_every_chart_has_a_title_and_a_description_and_stands_alone(tmp_path):
         assert root.find(f"{space}title").text
         assert root.find(f"{space}desc").text
     assert made.html.count("<svg") == made.html.count("<desc>") == 8
+
+
+def test_a_chart_that_is_a_file_has_plain_colours_on_white(tmp_path):
+    made = full_page()
+    made.write(tmp_path / "page.html", charts=["svg"])
+    for name in made.charts:
+        drawn = (tmp_path / f"page-{name}.svg").read_text()
+        assert "var(" not in drawn
+        assert "color-mix" not in drawn
+        assert "@media" not in drawn
+        assert "fill:#fff" in drawn
+
+
+@pytest.fixture
+def pixels():
+    """Return a function that draws a chart as PNG, as an array of grey values."""
+    pytest.importorskip("resvg_py", reason="the extra png is not installed")
+    image_module = pytest.importorskip("PIL.Image")
+
+    def drawn(frame):
+        return np.asarray(image_module.open(io.BytesIO(raster(frame.picture()))).convert("L"))
+
+    return drawn
+
+
+def test_a_png_is_at_the_size_of_print_on_white_with_its_text_in_it(pixels):
+    def frame(words):
+        made = Frame("A", "b", (0, 1), (0, 1), size=(200, 50))
+        for kind, x in (("tick", 10), ("label", 110)):
+            made.text(x, 30, words, kind=kind)
+        return pixels(made)
+
+    empty, one, other = frame(""), frame("mmmm"), frame("llll")
+    assert empty.shape == (150, 600)
+    assert (empty == 255).all()
+    for part in (np.s_[:, :300], np.s_[:, 300:]):  # the plain font and the heavy one
+        assert (one[part] < 128).sum() > (other[part] < 128).sum() > 20
+
+
+def test_the_text_of_a_png_does_not_depend_on_the_fonts_of_the_system(tmp_path):
+    resvg = pytest.importorskip("resvg_py", reason="the extra png is not installed")
+    full_page().write(tmp_path / "page.html", charts=True)
+    fonts = raster_module._font_files()
+    for path in tmp_path.glob("*.svg"):
+        alone = resvg.svg_to_bytes(
+            svg_path=str(path), zoom=3, skip_system_fonts=True, font_files=fonts
+        )
+        assert path.with_suffix(".png").read_bytes() == alone
+
+
+def test_without_the_extra_pngs_are_refused_and_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(MissingExtraError, match=re.escape("pip install 'socbi[png]'")):
+        full_page().write(tmp_path / "page.html", charts=True)
+    assert list(tmp_path.iterdir()) == []
+    full_page().write(tmp_path / "page.html", charts="svg")
+    assert len(list(tmp_path.iterdir())) == 9
 
 
 def test_tables_name_their_rows_and_columns():
@@ -182,6 +242,10 @@ def test_ticks_are_few_and_within(low, high):
         (lambda: full_page(main="best"), "main must be one of new, random, margin, got 'best'"),
         (lambda: PoolMap.of(np.zeros((3, 2)), [3]), "picks must be ids from 0 to 2, got 3 to 3"),
         (lambda: png(np.zeros((2, 2))), "an image must be uint8"),
+        (
+            lambda: full_page().write("page.html", charts="pdf"),
+            "charts must be of svg and png, got 'pdf'",
+        ),
     ],
 )
 def test_wrong_input_is_refused(call, message):

@@ -306,16 +306,25 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="By default report.html of the campaign.")
     ] = None,
+    charts: Annotated[
+        bool, typer.Option("--charts", help="Each chart as SVG and PNG beside the page, too.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the page of the campaign."""
     try:
-        from socbi.cli.reporting import write_report
+        from socbi.cli.reporting import chart_kinds, write_report
     except ImportError as error:
         raise InvalidInputError(f"this installation has no reports: {error}") from error
+    kinds, missing = chart_kinds() if charts else ((), "")
     with _session() as session:
-        page = write_report(session, out or _Chosen.folder / "report.html")
-    _print(as_json, {"page": str(page)}, f"the page: {page}")
+        page = write_report(session, out or _Chosen.folder / "report.html", charts=kinds)
+    words = f"the page: {page}"
+    if charts:
+        words += f"; its charts beside it as {' and '.join(kinds)}"
+        if missing:
+            words += f" ({missing})"
+    _print(as_json, {"page": str(page), "charts": kinds}, words)
 
 
 @app.command()

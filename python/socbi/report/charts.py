@@ -210,7 +210,7 @@ def map_chart(pool: PoolMap, picks: Mapping[int, Sequence[int]]) -> Frame:
     for number in sorted(picks):
         rows = np.searchsorted(pool.ids, np.array(picks[number], np.int64))
         share = f"{100 * number / last:.0f}%"
-        looks = f'style="stroke:color-mix(in oklab,var(--late) {share},var(--early))"'
+        looks = f'style="stroke:color-mix(in srgb,var(--late) {share},var(--early))"'
         frame.add(f'<g class="round" data-round="{number}"><title>round {number}</title>')
         x, y = pool.places[rows, 0], pool.places[rows, 1]
         frame.dots(x, y, 'style="stroke:var(--paper)"', 9)
@@ -227,6 +227,6 @@ def _round_scale(frame: Frame, last: int) -> None:
         share = f"{100 * step / (steps - 1):.0f}%"
         frame.add(
             f'<rect x="{x + 4 * step:.0f}" y="{frame.height - 20}" width="4.5" height="11" '
-            f'style="fill:color-mix(in oklab,var(--late) {share},var(--early))"/>'
+            f'style="fill:color-mix(in srgb,var(--late) {share},var(--early))"/>'
         )
     frame.text(x + 4 * steps + 8, frame.height - 10, f"round {last}")

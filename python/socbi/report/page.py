@@ -20,10 +20,13 @@ from socbi.report.charts import (
 )
 from socbi.report.picked import Picked, picked_list
 from socbi.report.pool_map import PoolMap
-from socbi.report.style import CHART_STYLE, PAGE_STYLE
+from socbi.report.raster import check_raster, raster
+from socbi.report.style import PAGE_STYLE
 from socbi.report.svg import Frame, color
 
 __all__ = ["Report", "report"]
+
+_KINDS = ("svg", "png")
 
 _SCRIPT = """
 const slider=document.querySelector('#upto');
@@ -37,24 +40,60 @@ if(slider){slider.parentElement.hidden=false;
 
 
 class Report:
-    """A page and its charts."""
+    """A page and its charts.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> records = [RoundRecord("digits", "margin", 0, r, 20 + r, 0.7 + r / 20) for r in range(3)]
+    >>> made = report(records, title="A first campaign")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = made.write(f"{folder}/page.html", charts="svg")
+    ...     sorted(path.name for path in page.parent.iterdir())
+    ['page-curves-1.svg', 'page.html']
+    """
 
     def __init__(self, html: str, charts: Mapping[str, Frame]) -> None:
         self.html = html
         self.charts = dict(charts)
 
-    def write(self, path: str | os.PathLike[str], *, charts: bool = False) -> Path:
-        """Write the page; with ``charts`` each of them as an SVG file beside it, too."""
+    def write(
+        self, path: str | os.PathLike[str], *, charts: bool | str | Sequence[str] = False
+    ) -> Path:
+        """Write the page, and with ``charts`` each of them beside it.
+
+        Parameters
+        ----------
+        path
+            Of the page.
+        charts
+            ``"svg"``, ``"png"`` or both; True for both. PNG is three times as large as on the page,
+            288 pixels to an inch of paper, and takes the extra ``png``.
+        """
+        kinds = _kinds(charts)
+        if "png" in kinds:
+            check_raster()
         page = Path(path)
         page.parent.mkdir(parents=True, exist_ok=True)
         beside = page.with_name(f"{page.name}.part")
         beside.write_text(self.html, encoding="utf-8")
         os.replace(beside, page)
-        if charts:
-            for name, frame in self.charts.items():
-                drawn = frame.svg(standalone_style=CHART_STYLE)
+        for name, frame in self.charts.items() if kinds else ():
+            drawn = frame.picture()
+            if "svg" in kinds:
                 page.with_name(f"{page.stem}-{name}.svg").write_text(drawn, encoding="utf-8")
+            if "png" in kinds:
+                page.with_name(f"{page.stem}-{name}.png").write_bytes(raster(drawn))
         return page
+
+
+def _kinds(charts: bool | str | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(charts, bool):
+        return _KINDS if charts else ()
+    kinds = (charts,) if isinstance(charts, str) else tuple(charts)
+    if unknown := [kind for kind in kinds if kind not in _KINDS]:
+        raise InvalidInputError(f"charts must be of svg and png, got {unknown[0]!r}")
+    return kinds
 
 
 def report(

@@ -6,7 +6,12 @@ ones darkened on white, the dark ones lightened on black, so that names can be r
 
 from __future__ import annotations
 
-__all__ = ["CHART_STYLE", "PAGE_STYLE"]
+import re
+
+__all__ = ["CHART_STYLE", "FONT", "PAGE_STYLE", "PICTURE_STYLE", "plain"]
+
+FONT = "Source Sans Pro"
+"""What pictures are written in where it is there."""
 
 _LIGHT = """
 --paper:#fff;--ink:#1a1d21;--soft:#5b636e;--line:#dfe3e8;--panel:#f6f7f9;--dots:#c3cad3;
@@ -17,11 +22,8 @@ _DARK = """
 --c0:#56b4e9;--c1:#f0803c;--c2:#2fc79a;--c3:#cc79a7;--c4:#e69f00;--c5:#7f9fd8;--c6:#a4adb8;--c7:#f0e442;
 --early:#5b8bd0;--late:#ffe14d;"""
 
-CHART_STYLE = (
-    f":root{{{_LIGHT}}}"
-    f"@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}"
-    + """
-svg.chart{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
+_FONTS = 'system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif'
+_MARKS = """
 svg.chart .paper{fill:var(--paper)}
 svg.chart text{fill:var(--ink)}
 svg.chart .tick,svg.chart .note{fill:var(--soft)}
@@ -32,7 +34,47 @@ svg.chart .axis{stroke:var(--soft);stroke-width:1}
 svg.chart .level{stroke:var(--soft);stroke-width:1.2;stroke-dasharray:1 4;stroke-linecap:round}
 svg.chart .band{opacity:.16}
 """
+
+CHART_STYLE = (
+    f":root{{{_LIGHT}}}"
+    f"@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}"
+    f"\nsvg.chart{{font:12px {_FONTS}}}{_MARKS}"
 )
+
+_COLORS = dict(re.findall(r"--(\w+):(#\w+)", _LIGHT))
+
+
+def plain(drawing: str) -> str:
+    """Return a drawing or style with its colours as numbers, those of light and of print.
+
+    Word processors and most programs that draw SVG know neither variables nor mixtures.
+
+    Examples
+    --------
+    >>> plain("fill:var(--c1)"), plain("stroke:color-mix(in srgb,var(--paper) 50%,var(--c0))")
+    ('fill:#d55e00', 'stroke:#80b8d8')
+    """
+    numbers = re.sub(r"var\(--(\w+)\)", lambda found: _COLORS[found[1]], drawing)
+    mixture = r"color-mix\(in srgb,(#\w+) (\d+)%,(#\w+)\)"
+    return re.sub(
+        mixture, lambda found: _mixed(_rgb(found[1]), _rgb(found[3]), int(found[2])), numbers
+    )
+
+
+def _rgb(color: str) -> tuple[int, ...]:
+    digits = color[1:] if len(color) == 7 else "".join(2 * digit for digit in color[1:])
+    return tuple(bytes.fromhex(digits))
+
+
+def _mixed(one: tuple[int, ...], other: tuple[int, ...], percent: int) -> str:
+    parts = zip(one, other, strict=True)
+    return "#" + "".join(
+        f"{round((a * percent + b * (100 - percent)) / 100):02x}" for a, b in parts
+    )
+
+
+PICTURE_STYLE = plain(f'svg.chart{{font-size:12px;font-family:"{FONT}",{_FONTS}}}{_MARKS}')
+"""Of a chart that is a file: light on any screen, as on paper."""
 
 PAGE_STYLE = (
     CHART_STYLE

@@ -13,6 +13,8 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
+from socbi.report.style import PICTURE_STYLE, plain
+
 __all__ = ["DASHES", "Frame", "color", "ticks"]
 
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "1 2", "6 2 1 2")
@@ -210,16 +212,28 @@ class Frame:
             )
             self.text(self.right + 13, place + 4, words, kind="label", style=f"fill:{color(slot)}")
 
-    def svg(self, *, standalone_style: str = "") -> str:
-        """Return the drawing; with a style it stands alone as a file."""
-        style = f"<style>{standalone_style}</style>" if standalone_style else ""
-        space = ' xmlns="http://www.w3.org/2000/svg"' if standalone_style else ""
-        background = '<rect class="paper" width="100%" height="100%"/>' if standalone_style else ""
+    def svg(self) -> str:
+        """Return the drawing as a part of a page, which has its style."""
         return (
-            f'<svg{space} class="chart" role="img" viewBox="0 0 {self.width} {self.height}">'
-            f"<title>{escape(self._title)}</title><desc>{escape(self._description)}</desc>{style}"
-            f"{background}{''.join(self._parts)}</svg>"
+            f'<svg class="chart" role="img" {self._view}>{self._told}{"".join(self._parts)}</svg>'
         )
+
+    def picture(self) -> str:
+        """Return the drawing as a file of its own: on white, for paper and for any program."""
+        return plain(
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" {self._view} '
+            f'width="{self.width}" height="{self.height}">{self._told}'
+            f"<style>{PICTURE_STYLE}</style>"
+            f'<rect class="paper" width="100%" height="100%"/>{"".join(self._parts)}</svg>'
+        )
+
+    @property
+    def _view(self) -> str:
+        return f'viewBox="0 0 {self.width} {self.height}"'
+
+    @property
+    def _told(self) -> str:
+        return f"<title>{escape(self._title)}</title><desc>{escape(self._description)}</desc>"
 
     def _places(self, x: npt.ArrayLike, y: npt.ArrayLike) -> list[tuple[float, float]]:
         across, up = np.asarray(x, np.float64), np.asarray(y, np.float64)
