@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import TypeAlias
 
 from socbi.errors import InvalidInputError
-from socbi.measures import ArmSummary, Interval, RoundRecord, curves_of, summarised
+from socbi.measures import ArmSummary, Curves, RoundRecord, curves_of, summarised
 from socbi.report.charts import (
     balance_chart,
     class_chart,
     curve_chart,
     map_chart,
+    rounds_chart,
     series_chart,
     time_chart,
 )
@@ -22,11 +24,24 @@ from socbi.report.picked import Picked, picked_list
 from socbi.report.pool_map import PoolMap
 from socbi.report.raster import check_raster, raster
 from socbi.report.style import PAGE_STYLE
-from socbi.report.svg import Frame, color
+from socbi.report.svg import Frame
+from socbi.report.tables import (
+    OVERVIEW_WORDS,
+    area_table,
+    area_words,
+    overview_table,
+    tiles,
+    tiles_of,
+)
 
 __all__ = ["Report", "report"]
 
 _KINDS = ("svg", "png")
+# Tasks that are shown at once; a reader opens the others.
+_OPEN_TASKS = 3
+
+_Drawn: TypeAlias = Mapping[str, tuple[Frame | None, str]]
+"""Figures by name, with the words below each; None where there is nothing to draw."""
 
 _SCRIPT = """
 const slider=document.querySelector('#upto');
@@ -178,6 +193,11 @@ class _Page:
             self._slots["random"] = 6  # grey: what all others are measured by
         self._curves = curves_of(records, quality)
         self.tasks = list(dict.fromkeys(record.task for record in records))
+        chosen = {record.task for record in records if record.round > 0}
+        self._only_begun = [task for task in self.tasks if task not in chosen]
+        if len(self._only_begun) < len(self.tasks):  # the others have something to show
+            self.tasks = [task for task in self.tasks if task in chosen]
+            self._curves = [one for one in self._curves if one.task in chosen]
         self.summaries: list[ArmSummary] = summarised(self._curves, records, against=against)
         self.charts: dict[str, Frame] = {}
         self.sections: list[str] = []
@@ -186,56 +206,32 @@ class _Page:
         if not self._curves:
             self._section("Labels so far", "<p>There is no test set, and so no learning curve.</p>")
             return
-        parts = []
-        for number, task in enumerate(self.tasks, 1):
-            mine = [one for one in self._curves if one.task == task]
-            if not mine:
-                continue
-            chart = curve_chart(mine, self._slots, self._full.get(task), self._quality)
-            head = f"<h3>{escape(task)}</h3>" if len(self.tasks) > 1 else ""
-            seeds = max(len(one.seeds) for one in mine)
-            words = (
-                f"Mean of {seeds} seeds; the band holds the mean with 95% confidence (bootstrap)."
-                if seeds > 1
-                else "One seed: a curve of another start may lie elsewhere."
-            )
-            parts.append(head + self._figure(f"curves-{number}", chart, words))
-            parts.append(self._area_table([one for one in self.summaries if one.task == task]))
-        self._section("Learning curves", "".join(parts))
+        figures = [self._curve_figure(task) for task in self.tasks]
+        table = area_table(self.summaries, self._against, self._slots)
+        tables = f"{table}<p class='note'>{area_words(self.summaries)}</p>"
+        if len(self.tasks) == 1:
+            self._section("Learning curves", f"{figures[0]}{tables}")
+            return
+        over = overview_table(self.summaries, self._against, self._slots)
+        words = f"<p class='note'>{OVERVIEW_WORDS}</p>{_left_out(self._only_begun)}"
+        self._section("Over all tasks", f"{over}{words}")
+        if len(self.tasks) > _OPEN_TASKS:
+            tables = _folded("Every task in numbers", tables)
+        words = f"<p class='note'>{_curve_words(self._curves)}</p>"
+        curves = f"<div class='pair'>{''.join(figures)}</div>"
+        self._section("Learning curves", f"{curves}{words}{tables}")
 
-    def _area_table(self, rows: Sequence[ArmSummary]) -> str:
-        rivals = [arm for arm in self._against if any(arm in row.against for row in rows)]
-        head = "<th scope='col'>arm</th><th scope='col'>area under the curve</th>"
-        head += "<th scope='col'>at the end</th>"
-        for rival in rivals:
-            head += f"<th scope='col'>area against {escape(rival)}, points</th>"
-            head += f"<th scope='col'>labels saved against {escape(rival)}</th>"
-        head += "<th scope='col'>retrieval, median</th>"
-        body = "".join(self._area_row(row, rivals) for row in rows)
-        return (
-            f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-            "</table></div><p class='soft'>Area: mean height of a curve, with its 95% interval "
-            "over the seeds. Differences are taken seed by seed; bold where the interval leaves "
-            "out zero. Labels saved: on the mean curves, on the way to the lower of the two last "
-            "heights.</p>"
+    def _curve_figure(self, task: str) -> str:
+        mine = [one for one in self._curves if one.task == task]
+        if not mine:
+            return ""
+        several = len(self.tasks) > 1
+        full = self._full.get(task)
+        chart = curve_chart(mine, self._slots, full, self._quality, small=several)
+        name = f"curves-{self.tasks.index(task) + 1}"
+        return self._figure(
+            name, chart, "" if several else _curve_words(mine), task if several else ""
         )
-
-    def _area_row(self, row: ArmSummary, rivals: Sequence[str]) -> str:
-        cells = [f"{row.area.mean:.4f} {_range(row.area, 1, 4)}", f"{row.final:.4f}"]
-        for rival in rivals:
-            paired = row.against.get(rival)
-            if paired is None:
-                cells += ["", ""]
-                continue
-            looks = "clear" if paired.clear else ""
-            cells.append(
-                f"<span class='{looks}'>{100 * paired.mean:+.2f}</span> {_range(paired, 100, 2)}"
-            )
-            cells.append(f"{row.saved[rival]:+.0%}")
-        cells.append(f"{1e3 * row.retrieval_s:.2f} ms")
-        swatch = f"<span class='swatch' style='background:{color(self._slots[row.arm])}'></span>"
-        name = f"<th scope='row'>{swatch}{escape(row.arm)}</th>"
-        return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
     def picks(
         self, pool_map: PoolMap | None, map_of: tuple[str, int] | None, picked: Sequence[Picked]
@@ -259,8 +255,10 @@ class _Page:
         }
         words = (
             f"The pool in its two principal dimensions, which hold {pool_map.explained:.0%} of its "
-            f"variance, so that far apart may look near. Seed {seed}."
+            "variance, so that far apart may look near."
         )
+        if len({one.seed for one in self.records}) > 1:
+            words += f" Seed {seed}."
         if len(pool_map.ids) < pool_map.of_all:
             words += (
                 f" Drawn are {len(pool_map.ids):,} of {pool_map.of_all:,} samples: all picks, and "
@@ -275,108 +273,113 @@ class _Page:
         return slide + self._figure("map", map_chart(pool_map, picks), words)
 
     def balance(self) -> None:
-        records = self._first_task()
-        drawn = {
+        self._by_task("Class balance", self._balance_of)
+
+    def _balance_of(self, records: Sequence[RoundRecord]) -> _Drawn:
+        return {
             "balance": (
                 balance_chart(records, self._slots),
                 "How uneven the labels are over the classes: 0 is even, 1 is all in one class.",
             ),
-            "classes": (class_chart(records, self._slots, self._names), "Labels at the end."),
+            "classes": (
+                class_chart(records, self._slots, self._names),
+                "Labels of each class at the end, mean over the seeds.",
+            ),
         }
-        self._pair("Class balance", drawn)
 
     def times(self) -> None:
-        records = self._first_task()
-        milliseconds = lambda one: 1e3 * sum(one.times.values()) if one.round else None  # noqa: E731
-        drawn = {
-            "times": (time_chart(records, list(self._slots)), "One round, by stage."),
+        self._by_task("Where the time goes", self._times_of)
+
+    def _times_of(self, records: Sequence[RoundRecord]) -> _Drawn:
+        return {
+            "times": (
+                time_chart(records, list(self._slots)),
+                "The median round by stage; in green what finds and orders samples.",
+            ),
             "rounds": (
-                series_chart(
-                    [one for one in records if one.times], self._slots, milliseconds,
-                    title="Time of each round", name="milliseconds", least=0.0,
-                ),
+                rounds_chart(records, self._slots),
                 "All stages of a round together, mean over the seeds.",
             ),
-        }  # fmt: skip
-        self._pair("Where the time goes", drawn)
+        }
 
     def ties(self) -> None:
-        records = self._first_task()
-        drawn = {
-            "ties": (
-                series_chart(
-                    records, self._slots, lambda one: one.ties,
-                    title="Ties", name="samples", least=0.0,
-                ),
-                "Samples that no label ever hit: all of these tie at zero.",
-            ),
-            "k": (
-                series_chart(
-                    records, self._slots, lambda one: one.k,
-                    title="Neighbours that a label hits", name="K", least=0.0,
-                ),
-                "How many neighbours each label hits.",
-            ),
-        }  # fmt: skip
-        self._pair("Ties and K", drawn)
+        self._by_task("Ties and K", self._ties_of)
+
+    def _ties_of(self, records: Sequence[RoundRecord]) -> _Drawn:
+        hits = {one.k for one in records if one.k is not None}
+        words = "Samples that no label ever hit: all of these tie at zero."
+        ties = series_chart(
+            records, self._slots, lambda one: one.ties, title="Ties", name="samples", least=0.0
+        )
+        if len(hits) == 1:  # a level line would say no more
+            return {"ties": (ties, f"{words} Each label hits its K = {hits.pop()} neighbours.")}
+        chart = series_chart(
+            records, self._slots, lambda one: one.k,
+            title="Neighbours that a label hits", name="K", least=0.0,
+        )  # fmt: skip
+        return {"ties": (ties, words), "k": (chart, "How many neighbours each label hits.")}
 
     def tiles(self) -> str:
-        """Return the few numbers that matter most, of the main arm on the first task."""
-        of_main = [
-            one for one in self.summaries if (one.task, one.arm) == (self.tasks[0], self.main)
-        ]
+        """Return the few numbers that matter most, of the main arm."""
+        of_main = [one for one in self.summaries if one.arm == self.main]
+        labels = max(one.labels for one in self.records)
         if not of_main:
-            last = max(self.records, key=lambda one: one.labels)
-            return _tiles([(f"{last.labels:,}", "labels so far")])
-        main = of_main[0]
-        found = []
-        for rival, saved in main.saved.items():
-            words = "fewer" if saved >= 0 else "more"
-            found.append(
-                (f"{abs(saved):.0%} {words}", f"labels than {rival} for the same {self._quality}")
-            )
-        for rival, paired in main.against.items():
-            words = "the interval leaves out zero" if paired.clear else "not clear of zero"
-            found.append((f"{100 * paired.mean:+.1f}", f"points of area against {rival}: {words}"))
-        height = f"{main.final:.1%}" if self._quality == "accuracy" else f"{main.final:.3f}"
-        labels = max(one.labels for one in self.records if one.task == self.tasks[0])
-        found.append((height, f"{self._quality} with {labels:,} labels"))
-        return _tiles(found)
+            return tiles_of([(f"{labels:,}", "labels so far")])
+        return tiles(of_main, self._quality, labels)
 
     # ---- within ------------------------------------------------------------------------------
 
-    def _first_task(self) -> list[RoundRecord]:
-        return [one for one in self.records if one.task == self.tasks[0]]
+    def _by_task(self, title: str, draw: Callable[[Sequence[RoundRecord]], _Drawn]) -> None:
+        """Add a section of two figures a task; those of many tasks are folded."""
+        rows: list[str] = []
+        for number, task in enumerate(self.tasks, 1):
+            drawn = draw([one for one in self.records if one.task == task])
+            several = len(self.tasks) > 1
+            told = not rows  # what figures show is said below the first of them
+            figures = "".join(
+                self._figure(f"{name}-{number}" if several else name, chart, words if told else "")
+                for name, (chart, words) in drawn.items()
+                if chart is not None
+            )
+            if figures:
+                head = f"<h3>{escape(task)}</h3>" if several else ""
+                rows.append(f"<div class='task'>{head}<div class='pair'>{figures}</div></div>")
+        shown, rest = rows[:_OPEN_TASKS], rows[_OPEN_TASKS:]
+        if rest:
+            count = f"{len(rest)} more task{'s' * (len(rest) > 1)}"
+            shown = [*shown, _folded(count, "".join(rest))]
+        if shown:
+            self._section(title, "".join(shown))
 
-    def _pair(self, title: str, drawn: Mapping[str, tuple[Frame | None, str]]) -> None:
-        figures = [
-            self._figure(name, chart, words)
-            for name, (chart, words) in drawn.items()
-            if chart is not None
-        ]
-        if figures:
-            if len(self.tasks) > 1:
-                title = f"{title}: {self.tasks[0]}"
-            self._section(title, f"<div class='pair'>{''.join(figures)}</div>")
-
-    def _figure(self, name: str, chart: Frame, words: str) -> str:
+    def _figure(self, name: str, chart: Frame, words: str, head: str = "") -> str:
         self.charts[name] = chart
-        return f"<figure>{chart.svg()}<figcaption>{escape(words)}</figcaption></figure>"
+        title = f"<h3>{escape(head)}</h3>" if head else ""
+        below = f"<figcaption>{escape(words)}</figcaption>" if words else ""
+        return f"<figure>{title}{chart.svg()}{below}</figure>"
 
     def _section(self, title: str, content: str) -> None:
         self.sections.append(f"<section><h2>{escape(title)}</h2>{content}</section>")
 
 
-def _range(interval: Interval, factor: float, digits: int) -> str:
-    low, high = factor * interval.low, factor * interval.high
-    return f"<span class='range'>[{low:.{digits}f}, {high:.{digits}f}]</span>"
+def _curve_words(curves: Sequence[Curves]) -> str:
+    seeds = {len(one.seeds) for one in curves}
+    if seeds == {1}:
+        return "One seed: a curve of another start may lie elsewhere."
+    count = f"{min(seeds)} to {max(seeds)}" if len(seeds) > 1 else str(max(seeds))
+    return f"Mean of {count} seeds; the band holds the mean with 95% confidence (bootstrap)."
 
 
-def _tiles(found: Sequence[tuple[str, str]]) -> str:
-    parts = (
-        f"<div class='tile'><b>{escape(a)}</b><span>{escape(b)}</span></div>" for a, b in found
+def _left_out(tasks: Sequence[str]) -> str:
+    if not tasks:
+        return ""
+    return (
+        "<p class='note'>Left out, as the first labels of their protocol are all that they have: "
+        f"{escape(', '.join(tasks))}.</p>"
     )
-    return f"<div class='tiles'>{''.join(parts)}</div>"
+
+
+def _folded(words: str, content: str) -> str:
+    return f"<details><summary>{escape(words)}</summary>{content}</details>"
 
 
 def _document(title: str, about: str, page: _Page) -> str:

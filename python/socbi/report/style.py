@@ -16,17 +16,20 @@ FONT = "Source Sans Pro"
 _LIGHT = """
 --paper:#fff;--ink:#1a1d21;--soft:#5b636e;--line:#dfe3e8;--panel:#f6f7f9;--dots:#c3cad3;
 --c0:#0072b2;--c1:#d55e00;--c2:#009e73;--c3:#a8558a;--c4:#b97f00;--c5:#2b8fc4;--c6:#5b636e;--c7:#8a7c00;
---early:#00224e;--late:#d9a400;"""
+--early:#00224e;--late:#d9a400;
+--search:#0b5345;--update:#2e9e83;--sort:#8fd3c0;--embed:#5b3f8c;--predict:#a58fd0;--train:#4f5661;--test:#b4bcc6;"""
 _DARK = """
 --paper:#14171b;--ink:#e8eaed;--soft:#a4adb8;--line:#2e343c;--panel:#1c2026;--dots:#465060;
 --c0:#56b4e9;--c1:#f0803c;--c2:#2fc79a;--c3:#cc79a7;--c4:#e69f00;--c5:#7f9fd8;--c6:#a4adb8;--c7:#f0e442;
---early:#5b8bd0;--late:#ffe14d;"""
+--early:#5b8bd0;--late:#ffe14d;
+--search:#1f7a66;--update:#35b898;--sort:#a5e0d1;--embed:#8a6fc0;--predict:#c3b3e8;--train:#7d8793;--test:#c4ccd6;"""
 
 _FONTS = 'system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif'
 _MARKS = """
 svg.chart .paper{fill:var(--paper)}
 svg.chart text{fill:var(--ink)}
 svg.chart .tick,svg.chart .note{fill:var(--soft)}
+svg.chart .note{stroke:var(--paper);stroke-width:4px;stroke-linejoin:round;paint-order:stroke}
 svg.chart .name{fill:var(--soft)}
 svg.chart .label{font-weight:600}
 svg.chart .grid{stroke:var(--line);stroke-width:1}
@@ -90,16 +93,17 @@ h3{font-size:15px;margin:22px 0 6px}
 p{margin:0 0 12px;max-width:72ch}
 .lead,.soft{color:var(--soft)}
 .lead{font-size:17px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:14px;
+.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:14px;
  margin:26px 0 8px}
 .tile{background:var(--panel);border:1px solid var(--line);border-radius:12px;padding:16px 18px}
-.tile b{display:block;font-size:30px;line-height:1.15;letter-spacing:-.02em;
+.tile b{display:block;font-size:24px;line-height:1.15;letter-spacing:-.02em;
  font-variant-numeric:tabular-nums}
 .tile span{color:var(--soft);font-size:14px;line-height:1.4;display:block}
 figure{margin:14px 0 0}
+.pair figure{margin:0}.pair h3{margin:6px 0 4px}
 figcaption{color:var(--soft);font-size:14px;max-width:78ch;margin-top:4px}
 svg.chart{display:block;width:100%;height:auto}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:28px}
+.pair{display:grid;grid-template-columns:repeat(auto-fill,minmax(420px,1fr));gap:28px}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums;margin-top:10px}
 th,td{padding:7px 10px;border-bottom:1px solid var(--line);text-align:right;vertical-align:baseline}
@@ -107,19 +111,25 @@ th:first-child,td:first-child{text-align:left;padding-left:0}
 thead th{color:var(--soft);font-weight:600;border-bottom-color:var(--soft)}
 tbody th{font-weight:600;white-space:nowrap}
 .swatch{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:8px;vertical-align:-1px}
+tbody+tbody .group,.group{padding:16px 0 6px;color:var(--soft);font-weight:600;text-align:left}
+p.note{color:var(--soft);font-size:14px;margin-top:8px;max-width:78ch}
 .range{color:var(--soft);font-size:12.5px;white-space:nowrap}
 .clear{font-weight:600}
 .picks{display:grid;grid-template-columns:repeat(auto-fill,minmax(144px,1fr));gap:12px;margin-top:8px;
  padding:0;list-style:none}
+.picks.wide{grid-template-columns:repeat(auto-fill,minmax(236px,1fr))}
 .pick{border:1px solid var(--line);border-radius:10px;padding:10px;background:var(--panel);
  font-size:12.5px;line-height:1.45;break-inside:avoid;overflow-wrap:anywhere}
 .pick img{display:block;width:100%;aspect-ratio:1;object-fit:contain;border-radius:6px;
  background:#0b0d10;image-rendering:pixelated;margin-bottom:8px}
-.pick q{display:block;font-size:14px;margin-bottom:8px;quotes:none}
+.pick q{display:block;font-size:14px;margin-bottom:8px;quotes:none;white-space:pre-line}
+.pick details{margin:0 0 8px}.pick summary{font-size:12.5px;font-weight:400}
+.pick details q{margin-top:6px;max-height:320px;overflow-y:auto}
 .pick b{font-size:13.5px;overflow-wrap:anywhere}
 .pick span{color:var(--soft)}
-details{margin-top:10px}
-summary{cursor:pointer;color:var(--soft);font-size:14px}
+.task{break-inside:avoid}
+details{margin-top:18px}
+summary{cursor:pointer;color:var(--soft);font-size:14px;font-weight:600}
 .slide{display:flex;gap:12px;align-items:center;margin:8px 0 0;color:var(--soft);font-size:14px}
 .slide input{flex:1;max-width:340px;accent-color:var(--c0)}
 footer{margin-top:56px;color:var(--soft);font-size:13px;border-top:1px solid var(--line);
@@ -136,7 +146,7 @@ footer{margin-top:56px;color:var(--soft);font-size:13px;border-top:1px solid var
  h2{margin-top:20pt;break-after:avoid}h3{break-after:avoid}
  figure,.tile,tr{break-inside:avoid}
  .pair{grid-template-columns:1fr 1fr;gap:12pt}
- .picks{grid-template-columns:repeat(6,1fr)}
+ .picks{grid-template-columns:repeat(6,1fr)}.picks.wide{grid-template-columns:repeat(3,1fr)}
  .slide,summary{display:none}
  .tiles{grid-template-columns:repeat(5,1fr);gap:6pt}.tile{padding:8pt}.tile b{font-size:15pt}
  .tile span{font-size:8.5pt}

@@ -17,7 +17,7 @@ from socbi.report.style import PICTURE_STYLE, plain
 
 __all__ = ["DASHES", "Frame", "color", "ticks"]
 
-DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "1 2", "6 2 1 2")
+DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "3 1.5", "6 2 1 2")
 _COLORS = 8
 
 
@@ -121,7 +121,8 @@ class Frame:
                 f'y2="{at}"/>'
             )
             self.text(self.left - 8, self.py(value) + 4, text, anchor="end")
-        for value in ticks(*self._x, 8) if numbers else ():
+        room = int((self.right - self.left) / 62)  # for numbers such as 12,500
+        for value in ticks(*self._x, max(2, min(8, room))) if numbers else ():
             self.text(self.px(value), self.bottom + 18, f"{value:,.6g}", anchor="middle")
         self.add(
             f'<line class="axis" x1="{self.left}" x2="{_number(self.right)}" '
@@ -147,7 +148,10 @@ class Frame:
         )
 
     def line(self, x: npt.ArrayLike, y: npt.ArrayLike, slot: int, *, width: float = 2) -> None:
-        """Draw a line through points."""
+        """Draw a line through points; a dot where there is one."""
+        if np.size(x) == 1:
+            self.dots(x, y, f'style="stroke:{color(slot)}"', 8)
+            return
         points = " ".join(f"{_number(a)},{_number(b)}" for a, b in self._places(x, y))
         dash = DASHES[slot % len(DASHES)]
         dashes = f' stroke-dasharray="{dash}"' if dash else ""
@@ -171,11 +175,11 @@ class Frame:
         )
         self.text(self.left + 6, at - 5, words, kind="note")
 
-    def rect(self, x: float, y: float, width: float, height: float, slot: int, hint: str) -> None:
+    def rect(self, x: float, y: float, width: float, height: float, fill: str, hint: str) -> None:
         """Draw a bar, by places and not by values; the hint shows where a pointer rests."""
         self.add(
             f'<rect x="{_number(x)}" y="{_number(y)}" width="{_number(max(width, 0))}" '
-            f'height="{_number(max(height, 0))}" style="fill:{color(slot)}">'
+            f'height="{_number(max(height, 0))}" style="fill:{fill}">'
             f"<title>{escape(hint)}</title></rect>"
         )
 
