@@ -250,6 +250,23 @@ def test_many_classes_are_drawn_as_lines_and_named_nowhere():
     assert len(made.html) < 40_000
 
 
+def test_many_arms_look_different_and_are_not_drawn_over_one_another():
+    arms = ("new", "random", "margin", *(f"arm {n}" for n in range(12)))
+    made = report(records(arms), title="Fifteen", main="new")
+    lines = re.findall("<polyline .*?/>", made.charts["curves-1"].svg())
+    looks = {
+        (re.search(r"stroke:var\(--c(\d)\)", one)[1], *re.findall('dasharray="(.*?)"', one))
+        for one in lines
+    }
+    assert len(lines) == len(looks) == 15
+    assert [one for one in looks if one[0] == "6"] == [("6", "3 1.5")]  # random alone is grey
+    assert made.charts["curves-1"].svg().count("<polygon") == 1
+    assert "drawn for new alone" in made.html
+    bars = made.charts["classes"].svg()
+    assert all(f"<title>{arm}, 0: " in bars for arm in ("new", "random", "margin"))
+    assert "<title>arm 3, 0: " not in bars
+
+
 def test_long_texts_are_cut_between_words_and_kept_whole_behind_a_fold():
     text = "A line\nand " + "several words " * 60
     html = full_page(picked=[Picked(1, 1, text=text), Picked(2, 1, text="x" * 400)]).html

@@ -12,6 +12,7 @@ from socbi.report.pool_map import PoolMap
 from socbi.report.svg import Frame, color
 
 __all__ = [
+    "MOST_BESIDE",
     "balance_chart",
     "class_chart",
     "curve_chart",
@@ -25,6 +26,9 @@ _STAGES = ("search", "update", "sort", "embed", "predict", "train", "test")
 # Bands are drawn from so few draws that a page is made in a moment; tables take the usual number.
 _BAND_DRAWS = 1_000
 _LARGE, _SMALL = (1000, 420), (520, 300)
+MOST_BESIDE = 5
+"""Bands over one another, or bars side by side, that an eye can tell apart."""
+
 # Milliseconds from which times are told in seconds.
 _SECONDS = 10_000
 # More classes than these have no room for their names, and soon none for bars.
@@ -37,10 +41,18 @@ def curve_chart(
     full: float | None,
     quality: str,
     *,
+    main: str,
     small: bool = False,
 ) -> Frame:
-    """Return learning curves: means over the seeds, with 95% bands where there are several."""
-    bands = [_band(one) for one in curves]
+    """Return learning curves: means over the seeds, with 95% bands where there are several.
+
+    Of many arms the main one alone has a band.
+    """
+    drawn = [len(curves) <= MOST_BESIDE or one.arm == main for one in curves]
+    bands = [
+        _band(one) if wanted else (one.mean, one.mean)
+        for one, wanted in zip(curves, drawn, strict=True)
+    ]
     low = min(float(band[0].min()) for band in bands)
     high = max(max(float(band[1].max()) for band in bands), full or 0.0)
     room = 0.04 * (high - low) or 0.05
@@ -55,8 +67,8 @@ def curve_chart(
     )
     frame.room_for([one.arm for one in curves])
     frame.axes("labels", quality, percent=quality == "accuracy")
-    for one, (lower, upper) in zip(curves, bands, strict=True):
-        if len(one.seeds) > 1:
+    for one, (lower, upper), wanted in zip(curves, bands, drawn, strict=True):
+        if len(one.seeds) > 1 and wanted:
             frame.band(one.labels, lower, upper, slots[one.arm])
     for one in curves:
         frame.line(one.labels, one.mean, slots[one.arm], width=2.2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import TypeAlias
 from socbi.errors import InvalidInputError
 from socbi.measures import ArmSummary, Curves, RoundRecord, curves_of, summarised
 from socbi.report.charts import (
+    MOST_BESIDE,
     balance_chart,
     class_chart,
     curve_chart,
@@ -24,7 +26,7 @@ from socbi.report.picked import Picked, picked_list
 from socbi.report.pool_map import PoolMap
 from socbi.report.raster import check_raster, raster
 from socbi.report.style import PAGE_STYLE
-from socbi.report.svg import Frame
+from socbi.report.svg import GREY, Frame, is_grey
 from socbi.report.tables import (
     OVERVIEW_WORDS,
     area_table,
@@ -187,10 +189,7 @@ class _Page:
         self.records, self.arms, self.main = records, arms, main
         self._quality, self._full, self._against = quality, full, against
         self._names = class_names
-        order = [main, *(arm for arm in arms if arm != main)]
-        self._slots = {arm: slot for slot, arm in enumerate(order)}
-        if "random" in self._slots and len(order) <= 7:
-            self._slots["random"] = 6  # grey: what all others are measured by
+        self._slots = _slots([main, *(arm for arm in arms if arm != main)])
         self._curves = curves_of(records, quality)
         self.tasks = list(dict.fromkeys(record.task for record in records))
         chosen = {record.task for record in records if record.round > 0}
@@ -217,7 +216,7 @@ class _Page:
         self._section("Over all tasks", f"{over}{words}")
         if len(self.tasks) > _OPEN_TASKS:
             tables = _folded("Every task in numbers", tables)
-        words = f"<p class='note'>{_curve_words(self._curves)}</p>"
+        words = f"<p class='note'>{_curve_words(self._curves, self.main)}</p>"
         curves = f"<div class='pair'>{''.join(figures)}</div>"
         self._section("Learning curves", f"{curves}{words}{tables}")
 
@@ -227,10 +226,10 @@ class _Page:
             return ""
         several = len(self.tasks) > 1
         full = self._full.get(task)
-        chart = curve_chart(mine, self._slots, full, self._quality, small=several)
+        chart = curve_chart(mine, self._slots, full, self._quality, main=self.main, small=several)
         name = f"curves-{self.tasks.index(task) + 1}"
         return self._figure(
-            name, chart, "" if several else _curve_words(mine), task if several else ""
+            name, chart, "" if several else _curve_words(mine, self.main), task if several else ""
         )
 
     def picks(
@@ -276,15 +275,17 @@ class _Page:
         self._by_task("Class balance", self._balance_of)
 
     def _balance_of(self, records: Sequence[RoundRecord]) -> _Drawn:
+        words, bars = "Labels of each class at the end, mean over the seeds.", records
+        if len(self.arms) > MOST_BESIDE:
+            beside = [arm for arm in self.arms if arm in (self.main, *self._against)]
+            bars = [one for one in records if one.arm in beside]
+            words = f"{words[:-1]}: {', '.join(beside)}."
         return {
             "balance": (
                 balance_chart(records, self._slots),
                 "How uneven the labels are over the classes: 0 is even, 1 is all in one class.",
             ),
-            "classes": (
-                class_chart(records, self._slots, self._names),
-                "Labels of each class at the end, mean over the seeds.",
-            ),
+            "classes": (class_chart(bars, self._slots, self._names), words),
         }
 
     def times(self) -> None:
@@ -344,10 +345,11 @@ class _Page:
             if figures:
                 head = f"<h3>{escape(task)}</h3>" if several else ""
                 rows.append(f"<div class='task'>{head}<div class='pair'>{figures}</div></div>")
-        shown, rest = rows[:_OPEN_TASKS], rows[_OPEN_TASKS:]
+        shown, rest = rows, list[str]()
+        if len(rows) > _OPEN_TASKS + 1:  # to fold one alone would spare nothing
+            shown, rest = rows[:_OPEN_TASKS], rows[_OPEN_TASKS:]
         if rest:
-            count = f"{len(rest)} more task{'s' * (len(rest) > 1)}"
-            shown = [*shown, _folded(count, "".join(rest))]
+            shown = [*shown, _folded(f"{len(rest)} more tasks", "".join(rest))]
         if shown:
             self._section(title, "".join(shown))
 
@@ -361,12 +363,20 @@ class _Page:
         self.sections.append(f"<section><h2>{escape(title)}</h2>{content}</section>")
 
 
-def _curve_words(curves: Sequence[Curves]) -> str:
+def _slots(order: Sequence[str]) -> dict[str, int]:
+    """Return the looks of each arm; grey is for random, which all others are measured by."""
+    others = itertools.filterfalse(is_grey, itertools.count())
+    return {arm: GREY if arm == "random" else next(others) for arm in order}
+
+
+def _curve_words(curves: Sequence[Curves], main: str) -> str:
     seeds = {len(one.seeds) for one in curves}
     if seeds == {1}:
         return "One seed: a curve of another start may lie elsewhere."
     count = f"{min(seeds)} to {max(seeds)}" if len(seeds) > 1 else str(max(seeds))
-    return f"Mean of {count} seeds; the band holds the mean with 95% confidence (bootstrap)."
+    words = f"Mean of {count} seeds; the band holds the mean with 95% confidence (bootstrap)"
+    crowded = len({one.arm for one in curves}) > MOST_BESIDE
+    return f"{words}, drawn for {main} alone." if crowded else f"{words}."
 
 
 def _left_out(tasks: Sequence[str]) -> str:

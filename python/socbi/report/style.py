@@ -147,8 +147,10 @@ footer{margin-top:56px;color:var(--soft);font-size:13px;border-top:1px solid var
  figure,.tile,tr{break-inside:avoid}
  .pair{grid-template-columns:1fr 1fr;gap:12pt}
  .picks{grid-template-columns:repeat(6,1fr)}.picks.wide{grid-template-columns:repeat(3,1fr)}
- .slide,summary{display:none}
- .tiles{grid-template-columns:repeat(5,1fr);gap:6pt}.tile{padding:8pt}.tile b{font-size:15pt}
+ .slide,.pick summary{display:none}
+ details:not([open])>summary::after{content:" (folded on the screen)";font-weight:400}
+ p.note,figcaption{font-size:9pt}footer{margin-top:20pt}
+ .tiles{grid-template-columns:repeat(5,1fr);gap:6pt}.tile{padding:8pt}.tile b{font-size:12.5pt}
  .tile span{font-size:8.5pt}
  .scroll{overflow:visible}table{font-size:8pt}th,td{padding:4pt}.range{font-size:7pt}
  .pick{font-size:8pt;padding:5pt}.pick b{font-size:8.5pt}

@@ -15,10 +15,13 @@ import numpy.typing as npt
 
 from socbi.report.style import PICTURE_STYLE, plain
 
-__all__ = ["DASHES", "Frame", "color", "ticks"]
+__all__ = ["DASHES", "GREY", "Frame", "color", "is_grey", "ticks"]
 
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "3 1.5", "6 2 1 2")
 _COLORS = 8
+
+GREY = 6
+"""The slot that is grey."""
 
 
 def color(slot: int) -> str:
@@ -30,6 +33,11 @@ def color(slot: int) -> str:
     ('var(--c1)', 'var(--c1)')
     """
     return f"var(--c{slot % _COLORS})"
+
+
+def is_grey(slot: int) -> bool:
+    """Say whether a slot has the colour of `GREY`."""
+    return slot % _COLORS == GREY
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -153,7 +161,7 @@ class Frame:
             self.dots(x, y, f'style="stroke:{color(slot)}"', 8)
             return
         points = " ".join(f"{_number(a)},{_number(b)}" for a, b in self._places(x, y))
-        dash = DASHES[slot % len(DASHES)]
+        dash = DASHES[(slot + slot // _COLORS) % len(DASHES)]  # another one where a colour repeats
         dashes = f' stroke-dasharray="{dash}"' if dash else ""
         self.add(
             f'<polyline points="{points}" fill="none" stroke-width="{width}"{dashes} '
