@@ -22,6 +22,7 @@ def test_an_experiment_prints_a_table_and_writes_a_page(tmp_path, capsys):
     assert lines[-1] == f"The report: {page}"
     assert "random, margin, coverage on sklearn_iris" in page.read_text()
     assert "all labels: " in page.read_text()
+    assert "<title>random, versicolor: " in page.read_text()
 
     assert main(["--quiet", "experiment", *options, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)

@@ -196,7 +196,11 @@ def test_a_session_without_a_test_set_has_a_page_too():
 
 
 def test_one_round_of_one_arm_is_enough():
-    checked(report([RoundRecord("a", "b", 0, 0, 5, 0.5)], title="One").html)
+    html = report([RoundRecord("a", "b", 0, 0, 5, 0.5)], title="One").html
+    checked(html)
+    assert "there is no curve yet" in html
+    assert ">5</text>" in html
+    assert ">5.2</text>" not in html  # there are no parts of labels
 
 
 def test_every_task_has_its_curves_classes_and_times():
@@ -204,6 +208,14 @@ def test_every_task_has_its_curves_classes_and_times():
     kinds = ("curves", "balance", "classes", "times", "rounds", "ties")
     assert set(made.charts) == {f"{kind}-{number}" for kind in kinds for number in (1, 2)}
     checked(made.html)
+
+
+def test_classes_have_the_names_of_their_task():
+    names = {"a/low": ["cat", "dog"], "b/low": ["left"]}
+    made = report(records(tasks=("a/low", "b/low", "c/low")), title="Names", class_names=names)
+    for number, kinds in enumerate((("cat", "dog"), ("left", "1"), ("0", "1")), 1):
+        drawn = made.charts[f"classes-{number}"].svg()
+        assert all(f"<title>new, {kind}: " in drawn for kind in kinds)
 
 
 def test_many_tasks_are_summed_up_by_protocol_and_those_behind_the_third_are_folded():

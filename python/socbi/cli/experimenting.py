@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +11,11 @@ from typing import Any
 
 from socbi.cli.making import listed
 from socbi.demo.program import rows_of
-from socbi.errors import InvalidInputError
+from socbi.errors import InvalidInputError, SocbiError
 from socbi.experiments import Problem, Study, arms, protocols, run_study
+from socbi.experiments.data import problem_name
 from socbi.measures import ArmSummary, curves_of, summarised
+from socbi.pool import datasets
 
 __all__ = ["Experiment", "played", "size_of", "study_of", "tables"]
 
@@ -85,7 +89,14 @@ def played(
         f"{run.problem}/{run.protocol.name}": _full_accuracy(study, folder, run.problem)
         for run in study.runs()
     }
-    made = report(records, title=_title(study), about=_about(study), main=_main(study), full=full)
+    made = report(
+        records,
+        title=_title(study),
+        about=_about(study),
+        main=_main(study),
+        full=full,
+        class_names=_class_names(study),
+    )
     found = summarised(curves_of(records), records)
     tasks = {one.task for one in records} - {one.task for one in records if one.round > 0}
     return Experiment(found, made.write(folder / "report.html"), tasks)
@@ -124,6 +135,27 @@ def _about(study: Study) -> str:
 def _main(study: Study) -> str:
     """Return the first arm that others are not measured by, or the first of all."""
     return next((arm for arm in study.arms if arm not in _BASELINES), next(iter(study.arms)))
+
+
+def _class_names(study: Study) -> dict[str, list[str]]:
+    """Return what the classes of each task are called, where they are numbers that have names."""
+    found = {}
+    parts = itertools.product(study.data, study.imbalance, study.protocols)
+    for data, imbalance, protocol in parts:
+        names = _names_of(data, study.root)
+        if list(names) == list(range(len(names))):  # in the order of the classes
+            task = f"{problem_name(data, imbalance, study.pool_size, study.side)}/{protocol.name}"
+            found[task] = list(names.values())
+    return found
+
+
+def _names_of(data: str, root: str | os.PathLike[str] | None) -> Mapping[Any, str]:
+    if data not in datasets.names():
+        return {}
+    try:
+        return datasets.class_names(data, root)
+    except (SocbiError, OSError):  # the problem was made before, and the files are gone
+        return {}
 
 
 def _full_accuracy(study: Study, folder: Path, problem: str) -> float:

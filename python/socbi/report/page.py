@@ -125,7 +125,7 @@ def report(
     pool_map: PoolMap | None = None,
     map_of: tuple[str, int] | None = None,
     picked: Sequence[Picked] = (),
-    class_names: Sequence[str] = (),
+    class_names: Sequence[str] | Mapping[str, Sequence[str]] = (),
 ) -> Report:
     """Return the report of a campaign, or of many.
 
@@ -149,7 +149,7 @@ def report(
     picked
         Samples to show with the reason for each.
     class_names
-        What the numbers of classes stand for.
+        What the numbers of classes stand for, in each task or in all.
 
     Examples
     --------
@@ -184,7 +184,7 @@ class _Page:
         quality: str,
         full: dict[str, float],
         against: tuple[str, ...],
-        class_names: Sequence[str],
+        class_names: Sequence[str] | Mapping[str, Sequence[str]],
     ) -> None:
         self.records, self.arms, self.main = records, arms, main
         self._quality, self._full, self._against = quality, full, against
@@ -275,6 +275,9 @@ class _Page:
         self._by_task("Class balance", self._balance_of)
 
     def _balance_of(self, records: Sequence[RoundRecord]) -> _Drawn:
+        names = self._names
+        if isinstance(names, Mapping):
+            names = names.get(records[0].task, ())
         words, bars = "Labels of each class at the end, mean over the seeds.", records
         if len(self.arms) > MOST_BESIDE:
             beside = [arm for arm in self.arms if arm in (self.main, *self._against)]
@@ -285,7 +288,7 @@ class _Page:
                 balance_chart(records, self._slots),
                 "How uneven the labels are over the classes: 0 is even, 1 is all in one class.",
             ),
-            "classes": (class_chart(bars, self._slots, self._names), words),
+            "classes": (class_chart(bars, self._slots, names), words),
         }
 
     def times(self) -> None:
@@ -370,6 +373,8 @@ def _slots(order: Sequence[str]) -> dict[str, int]:
 
 
 def _curve_words(curves: Sequence[Curves], main: str) -> str:
+    if all(len(one.labels) == 1 for one in curves):
+        return "One round: there is no curve yet."
     seeds = {len(one.seeds) for one in curves}
     if seeds == {1}:
         return "One seed: a curve of another start may lie elsewhere."

@@ -118,7 +118,7 @@ class Frame:
     def axes(
         self, x_name: str, y_name: str, *, percent: bool = False, numbers: bool = True
     ) -> None:
-        """Draw grid lines, numbers and names; along x without numbers if so asked."""
+        """Draw grid lines, numbers and names; along x whole numbers, or none if so asked."""
         for value in ticks(*self._y):
             at = _number(self.py(value))
             text = f"{value:.0%}" if percent else f"{value:,.6g}"
@@ -130,7 +130,8 @@ class Frame:
             )
             self.text(self.left - 8, self.py(value) + 4, text, anchor="end")
         room = int((self.right - self.left) / 62)  # for numbers such as 12,500
-        for value in ticks(*self._x, max(2, min(8, room))) if numbers else ():
+        across = ticks(*self._x, max(2, min(8, room))) if numbers else []
+        for value in [one for one in across if one == int(one)]:
             self.text(self.px(value), self.bottom + 18, f"{value:,.6g}", anchor="middle")
         self.add(
             f'<line class="axis" x1="{self.left}" x2="{_number(self.right)}" '
