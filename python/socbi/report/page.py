@@ -26,7 +26,7 @@ from socbi.report.picked import Picked, picked_list
 from socbi.report.pool_map import PoolMap
 from socbi.report.raster import check_raster, raster
 from socbi.report.style import PAGE_STYLE
-from socbi.report.svg import GREY, Frame, is_grey
+from socbi.report.svg import BASELINE, Frame, is_baseline
 from socbi.report.tables import (
     OVERVIEW_WORDS,
     area_table,
@@ -368,8 +368,8 @@ class _Page:
 
 def _slots(order: Sequence[str]) -> dict[str, int]:
     """Return the looks of each arm; grey is for random, which all others are measured by."""
-    others = itertools.filterfalse(is_grey, itertools.count())
-    return {arm: GREY if arm == "random" else next(others) for arm in order}
+    others = itertools.filterfalse(is_baseline, itertools.count())
+    return {arm: BASELINE if arm == "random" else next(others) for arm in order}
 
 
 def _curve_words(curves: Sequence[Curves], main: str) -> str:

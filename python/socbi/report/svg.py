@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from socbi.report.style import PICTURE_STYLE, plain
 
-__all__ = ["DASHES", "GREY", "Frame", "color", "is_grey", "ticks"]
+__all__ = ["BASELINE", "DASHES", "Frame", "color", "is_baseline", "ticks"]
 
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "3 1.5", "6 2 1 2")
 _COLORS = 8
 
-GREY = 6
-"""The slot that is grey."""
+BASELINE = 6
+"""The grey slot, for what all others are measured by."""
 
 
 def color(slot: int) -> str:
@@ -35,9 +35,9 @@ def color(slot: int) -> str:
     return f"var(--c{slot % _COLORS})"
 
 
-def is_grey(slot: int) -> bool:
-    """Say whether a slot has the colour of `GREY`."""
-    return slot % _COLORS == GREY
+def is_baseline(slot: int) -> bool:
+    """Say whether a slot is as grey as `BASELINE`."""
+    return slot % _COLORS == BASELINE
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
