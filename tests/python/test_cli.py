@@ -179,6 +179,35 @@ def test_status_and_report(begun, tmp_path):
     assert "campaign" in (tmp_path / "campaign" / "report.html").read_text()
 
 
+def written_charts(begun, folder):
+    """Return the endings of what ``report --charts`` writes beside the page, and what it says."""
+    for path in folder.glob("report-*"):
+        path.unlink()
+    said = json.loads(begun("report", "--charts", "--json")[1])
+    words = begun("report", "--charts")[1]
+    names = [path.stem for path in folder.glob("report-*.svg")]
+    assert len(names) > 2
+    found = sorted({path.suffix for name in names for path in folder.glob(f"{name}.*")})
+    return found, said["charts"], words
+
+
+def test_charts_are_written_beside_the_page(begun, tmp_path, monkeypatch):
+    pytest.importorskip("resvg_py", reason="the extra png is not installed")
+    said = json.loads(begun("propose", 10, "--json")[1])
+    write_labels(tmp_path / "l.csv", {pick["id"]: truth()[pick["id"]] for pick in said["picks"]})
+    begun("submit", tmp_path / "l.csv")
+    begun("step")
+    folder = tmp_path / "campaign"
+    endings, kinds, words = written_charts(begun, folder)
+    assert (endings, kinds) == ([".png", ".svg"], ["svg", "png"])
+    assert words.endswith("its charts beside it as svg and png\n")
+
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    endings, kinds, words = written_charts(begun, folder)
+    assert (endings, kinds) == ([".svg"], ["svg"])
+    assert "as svg (PNG needs resvg-py: pip install 'socbi[png]'; SVG does without)" in words
+
+
 def test_a_toml_says_the_same(run, manifest, tmp_path):
     assert run("init", *manifest)[0] == 0
     path = tmp_path / "campaign" / "socbi.toml"

@@ -67,6 +67,8 @@ _AS_COMMANDS = (
     ("on_problem='skip'", "--skip-problems"),
     ('on_problem="skip"', "--skip-problems"),
     ("give embeddings= or encoder=", "--embeddings FILE, or an encoder in socbi init"),
+    ("are: root=, or the", "are: --root FOLDER, or the"),
+    ("with text_model=, texts", "with --text-model, texts"),
     ("and CANNOT_TELL)", "and ?)"),
 )
 

@@ -306,16 +306,25 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="By default report.html of the campaign.")
     ] = None,
+    charts: Annotated[
+        bool, typer.Option("--charts", help="Each chart as SVG and PNG beside the page, too.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the page of the campaign."""
     try:
-        from socbi.cli.reporting import write_report
+        from socbi.cli.reporting import chart_kinds, write_report
     except ImportError as error:
         raise InvalidInputError(f"this installation has no reports: {error}") from error
+    kinds, missing = chart_kinds() if charts else ((), "")
     with _session() as session:
-        page = write_report(session, out or _Chosen.folder / "report.html")
-    _print(as_json, {"page": str(page)}, f"the page: {page}")
+        page = write_report(session, out or _Chosen.folder / "report.html", charts=kinds)
+    words = f"the page: {page}"
+    if charts:
+        words += f"; its charts beside it as {' and '.join(kinds)}"
+        if missing:
+            words += f" ({missing})"
+    _print(as_json, {"page": str(page), "charts": kinds}, words)
 
 
 @app.command()
@@ -377,8 +386,23 @@ def demo(context: typer.Context) -> None:
 def experiment(
     data: Annotated[str, typer.Option(help="Data sets, with commas.")] = "sklearn_digits",
     arms: Annotated[str, typer.Option(help="Strategies, with commas.")] = "random,margin,coverage",
+    protocols: Annotated[
+        str, typer.Option(help="First labels and batches, with commas: low, mid, paper.")
+    ] = "low",
+    imbalance: Annotated[
+        str, typer.Option(help="Shares that half of the classes are thinned to, with commas.")
+    ] = "1",
     seeds: Annotated[int, typer.Option(help="Campaigns of each.")] = 5,
+    pool_size: Annotated[
+        int | None, typer.Option(help="At most so many samples of each set, drawn.")
+    ] = None,
+    side: Annotated[
+        int | None, typer.Option(help="Images become so many pixels to a side; 28 by default.")
+    ] = None,
     folder: Annotated[Path, typer.Option(help="For problems and records.")] = Path("experiment"),
+    root: Annotated[
+        Path | None, typer.Option(help="Where files are; by default what SOCBI_DATA names.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes.")] = None,
     text_model: Annotated[
         str | None, typer.Option(help="Encodes texts: a sentence-transformers model or its folder.")
@@ -386,12 +410,23 @@ def experiment(
     as_json: Json = False,
 ) -> None:
     """Play campaigns with known labels and compare strategies; when interrupted, go on."""
-    from socbi import experiments
-    from socbi.cli.experimenting import played, tables
-    from socbi.cli.making import listed
+    from socbi.cli.experimenting import played, size_of, study_of, tables
 
-    chosen = experiments.arms(*listed(arms))
-    study = experiments.Study(listed(data), chosen, seeds=seeds, text_model=text_model)
+    study = study_of(
+        {
+            "data": data,
+            "arms": arms,
+            "protocols": protocols,
+            "imbalance": imbalance,
+            "seeds": seeds,
+            "pool_size": pool_size,
+            "side": side,
+            "root": root,
+            "text_model": text_model,
+        }
+    )
+    if not _Chosen.quiet:
+        print(f"{size_of(study)}; problems and records in {folder}", file=sys.stderr)
     done = played(study, folder, workers=workers, progress=not _Chosen.quiet)
     said = {"arms": [asdict(one) for one in done.summaries], "page": str(done.page)}
     _print(as_json, said, tables(done))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from socbi.errors import InvalidInputError
+from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.measures import RoundRecord
 from socbi.session import Session
 
 if TYPE_CHECKING:
     from socbi.report import Picked
 
-__all__ = ["records_of", "write_report"]
+__all__ = ["chart_kinds", "records_of", "write_report"]
 
 # Samples that the page shows, the last picks first.
 _SHOWN = 24
@@ -56,7 +57,18 @@ def records_of(session: Session) -> list[RoundRecord]:
     ]
 
 
-def write_report(session: Session, path: Path) -> Path:
+def chart_kinds() -> tuple[tuple[str, ...], str]:
+    """Return the kinds of picture that can be written here, and how to have those that cannot."""
+    from socbi.report.raster import check_raster
+
+    try:
+        check_raster()
+    except MissingExtraError as error:
+        return ("svg",), str(error)
+    return ("svg", "png"), ""
+
+
+def write_report(session: Session, path: Path, *, charts: Sequence[str] = ()) -> Path:
     """Write the page; an image that became unreadable is left out of it, which it says."""
     from socbi.report import PoolMap, report
 
@@ -73,7 +85,7 @@ def write_report(session: Session, path: Path) -> Path:
         picked=_shown(session),
         class_names=[str(one) for one in session.classes],
     )
-    page: Path = made.write(path)
+    page: Path = made.write(path, charts=charts)
     return page
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from socbi.errors import InvalidInputError
 from socbi.neighbors.neighbor_index import checked_count
 from socbi.types import IdArray
 
-__all__ = ["LOW", "MID", "PAPER", "Protocol"]
+__all__ = ["LOW", "MID", "PAPER", "Protocol", "protocols"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,19 @@ MID = Protocol("mid", start=20, batch=10)
 
 PAPER = Protocol("paper", start=1000, batch=128, per_class=False)
 """1,000 labels, then 128, as papers on networks have it."""
+
+_BY_NAME = {one.name: one for one in (LOW, MID, PAPER)}
+
+
+def protocols(*names: str) -> tuple[Protocol, ...]:
+    """Return the protocols of these names, all that there are by default.
+
+    Examples
+    --------
+    >>> [one.batch for one in protocols("low", "paper")]
+    [2, 128]
+    """
+    unknown = [name for name in names if name not in _BY_NAME]
+    if unknown:
+        raise InvalidInputError(f"there is no protocol {unknown[0]!r}, only {', '.join(_BY_NAME)}")
+    return tuple(_BY_NAME[name] for name in names or _BY_NAME)

@@ -24,6 +24,7 @@ from socbi.experiments.record_files import appending, records_of
 from socbi.learners import LogisticLearner
 from socbi.measures import RoundRecord
 from socbi.neighbors.neighbor_index import checked_count
+from socbi.pool import datasets
 from socbi.strategies import Strategy
 
 __all__ = ["Run", "Study", "run_study"]
@@ -61,12 +62,24 @@ class Study:
 
     def __post_init__(self) -> None:
         checked_count(self.seeds, "seeds")
+        checked_count(self.side, "side")
+        if self.pool_size is not None:
+            checked_count(self.pool_size, "pool_size")
         for name in ("data", "arms", "protocols", "imbalance"):
             if not getattr(self, name):
                 raise InvalidInputError(f"a study needs one or more {name}")
         names = [one.name for one in self.protocols]
         if len(set(names)) < len(names):
             raise InvalidInputError(f"protocols must differ in their names, got {names}")
+        for name in ("data", "imbalance"):
+            given = list(getattr(self, name))
+            if len(set(given)) < len(given):
+                raise InvalidInputError(f"{name} must not name one thing twice, got {given}")
+        for factor in self.imbalance:
+            if not 0 < factor <= 1:
+                raise InvalidInputError(
+                    f"imbalance must be above 0 and at most 1, which thins nothing, got {factor}"
+                )
 
     def runs(self) -> Iterator[Run]:
         """Return every campaign; the seeds go round last, so that all arms grow alike."""
@@ -127,15 +140,21 @@ def run_study(
     workers
         Processes; as many as cores by default. 1 plays in this one.
     progress
-        Show bars.
+        Show bars; the time left is told by the mean of the campaigns so far, and so is about right
+        once each strategy has played each task.
     """
     place = Path(folder)
     number = (os.cpu_count() or 1) if workers is None else checked_count(workers, "workers")
+    _check_data(study, place)
     problems = _made_problems(study, place, progress)
-    runs = [run for run in study.runs() if not _is_finished(run, place, problems[run.problem])]
+    every = list(study.runs())
+    runs = [run for run in every if not _is_finished(run, place, problems[run.problem])]
     from tqdm.auto import tqdm
 
-    with tqdm(total=len(runs), desc="campaigns", unit="run", disable=not progress) as steps:
+    with tqdm(
+        total=len(every), initial=len(every) - len(runs), desc="campaigns", unit="run",
+        smoothing=0, disable=not progress,
+    ) as steps:  # fmt: skip
         if number == 1 or len(runs) < 2:
             for run in runs:
                 _play(run, study, place, None)
@@ -147,6 +166,15 @@ def run_study(
 
 def _digest(text: str) -> str:
     return hashlib.sha256(os.fsencode(text)).hexdigest()[:8]
+
+
+def _check_data(study: Study, folder: Path) -> None:
+    """Refuse names of no set before any is encoded; problems that were made have any name."""
+    place = study.problems_in(folder)
+    for data, imbalance in itertools.product(study.data, study.imbalance):
+        made = place / problem_name(data, imbalance, study.pool_size, study.side)
+        if data not in datasets.names() and not Problem.exists(made):
+            raise InvalidInputError(f"there is no set {data!r}, only {', '.join(datasets.names())}")
 
 
 def _made_problems(study: Study, folder: Path, progress: bool) -> dict[str, Problem]:

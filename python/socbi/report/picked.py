@@ -13,6 +13,9 @@ from socbi.report.png import data_uri
 
 __all__ = ["Picked", "picked_list"]
 
+# Letters of a text that is shown whole, and of the beginning of a longer one: about six lines.
+_LONG, _BEGINNING = 300, 240
+
 
 @dataclass(frozen=True)
 class Picked:
@@ -38,8 +41,22 @@ def picked_list(picked: Sequence[Picked]) -> str:
     parts = []
     for number in sorted({one.round for one in picked}):
         mine = [one for one in picked if one.round == number]
-        parts.append(f"<h3>Round {number}</h3><ol class='picks'>{''.join(map(_item, mine))}</ol>")
+        looks = "picks wide" if any(one.text and one.image is None for one in mine) else "picks"
+        parts.append(f"<h3>Round {number}</h3><ol class='{looks}'>{''.join(map(_item, mine))}</ol>")
     return "".join(parts)
+
+
+def _quoted(text: str) -> str:
+    """Return a text; of a long one the beginning, and all of it where a reader opens it."""
+    words = text.strip()
+    if len(words) <= _LONG:
+        return f"<q>{escape(words)}</q>"
+    begin = words[:_BEGINNING]
+    begin = begin.rsplit(maxsplit=1)[0] if " " in begin[_BEGINNING // 2 :] else begin
+    return (
+        f"<q>{escape(begin)} …</q><details><summary>all {len(words):,} letters</summary>"
+        f"<q>{escape(words)}</q></details>"
+    )
 
 
 def _item(one: Picked) -> str:
@@ -49,7 +66,7 @@ def _item(one: Picked) -> str:
         alt = f"{name}, labelled {one.label}" if one.label else name
         shown = f'<img src="{data_uri(one.image)}" alt="{escape(alt)}" loading="lazy">'
     elif one.text:
-        shown = f"<q>{escape(one.text)}</q>"
+        shown = _quoted(one.text)
     label = f"<br>labelled {escape(one.label)}" if one.label else ""
     reason = f"<br><span>{escape(one.reason)}</span>" if one.reason else ""
     return f"<li class='pick'>{shown}<b>{escape(name)}</b>{label}{reason}</li>"

@@ -13,10 +13,15 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DASHES", "Frame", "color", "ticks"]
+from socbi.report.style import PICTURE_STYLE, plain
 
-DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "1 2", "6 2 1 2")
+__all__ = ["BASELINE", "DASHES", "Frame", "color", "is_baseline", "ticks"]
+
+DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2", "3 1.5", "6 2 1 2")
 _COLORS = 8
+
+BASELINE = 6
+"""The grey slot, for what all others are measured by."""
 
 
 def color(slot: int) -> str:
@@ -28,6 +33,11 @@ def color(slot: int) -> str:
     ('var(--c1)', 'var(--c1)')
     """
     return f"var(--c{slot % _COLORS})"
+
+
+def is_baseline(slot: int) -> bool:
+    """Say whether a slot is as grey as `BASELINE`."""
+    return slot % _COLORS == BASELINE
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -108,7 +118,7 @@ class Frame:
     def axes(
         self, x_name: str, y_name: str, *, percent: bool = False, numbers: bool = True
     ) -> None:
-        """Draw grid lines, numbers and names; along x without numbers if so asked."""
+        """Draw grid lines, numbers and names; along x whole numbers, or none if so asked."""
         for value in ticks(*self._y):
             at = _number(self.py(value))
             text = f"{value:.0%}" if percent else f"{value:,.6g}"
@@ -119,7 +129,9 @@ class Frame:
                 f'y2="{at}"/>'
             )
             self.text(self.left - 8, self.py(value) + 4, text, anchor="end")
-        for value in ticks(*self._x, 8) if numbers else ():
+        room = int((self.right - self.left) / 62)  # for numbers such as 12,500
+        across = ticks(*self._x, max(2, min(8, room))) if numbers else []
+        for value in [one for one in across if one == int(one)]:
             self.text(self.px(value), self.bottom + 18, f"{value:,.6g}", anchor="middle")
         self.add(
             f'<line class="axis" x1="{self.left}" x2="{_number(self.right)}" '
@@ -145,9 +157,12 @@ class Frame:
         )
 
     def line(self, x: npt.ArrayLike, y: npt.ArrayLike, slot: int, *, width: float = 2) -> None:
-        """Draw a line through points."""
+        """Draw a line through points; a dot where there is one."""
+        if np.size(x) == 1:
+            self.dots(x, y, f'style="stroke:{color(slot)}"', 8)
+            return
         points = " ".join(f"{_number(a)},{_number(b)}" for a, b in self._places(x, y))
-        dash = DASHES[slot % len(DASHES)]
+        dash = DASHES[(slot + slot // _COLORS) % len(DASHES)]  # another one where a colour repeats
         dashes = f' stroke-dasharray="{dash}"' if dash else ""
         self.add(
             f'<polyline points="{points}" fill="none" stroke-width="{width}"{dashes} '
@@ -169,11 +184,11 @@ class Frame:
         )
         self.text(self.left + 6, at - 5, words, kind="note")
 
-    def rect(self, x: float, y: float, width: float, height: float, slot: int, hint: str) -> None:
+    def rect(self, x: float, y: float, width: float, height: float, fill: str, hint: str) -> None:
         """Draw a bar, by places and not by values; the hint shows where a pointer rests."""
         self.add(
             f'<rect x="{_number(x)}" y="{_number(y)}" width="{_number(max(width, 0))}" '
-            f'height="{_number(max(height, 0))}" style="fill:{color(slot)}">'
+            f'height="{_number(max(height, 0))}" style="fill:{fill}">'
             f"<title>{escape(hint)}</title></rect>"
         )
 
@@ -210,16 +225,28 @@ class Frame:
             )
             self.text(self.right + 13, place + 4, words, kind="label", style=f"fill:{color(slot)}")
 
-    def svg(self, *, standalone_style: str = "") -> str:
-        """Return the drawing; with a style it stands alone as a file."""
-        style = f"<style>{standalone_style}</style>" if standalone_style else ""
-        space = ' xmlns="http://www.w3.org/2000/svg"' if standalone_style else ""
-        background = '<rect class="paper" width="100%" height="100%"/>' if standalone_style else ""
+    def svg(self) -> str:
+        """Return the drawing as a part of a page, which has its style."""
         return (
-            f'<svg{space} class="chart" role="img" viewBox="0 0 {self.width} {self.height}">'
-            f"<title>{escape(self._title)}</title><desc>{escape(self._description)}</desc>{style}"
-            f"{background}{''.join(self._parts)}</svg>"
+            f'<svg class="chart" role="img" {self._view}>{self._told}{"".join(self._parts)}</svg>'
         )
+
+    def picture(self) -> str:
+        """Return the drawing as a file of its own: on white, for paper and for any program."""
+        return plain(
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" {self._view} '
+            f'width="{self.width}" height="{self.height}">{self._told}'
+            f"<style>{PICTURE_STYLE}</style>"
+            f'<rect class="paper" width="100%" height="100%"/>{"".join(self._parts)}</svg>'
+        )
+
+    @property
+    def _view(self) -> str:
+        return f'viewBox="0 0 {self.width} {self.height}"'
+
+    @property
+    def _told(self) -> str:
+        return f"<title>{escape(self._title)}</title><desc>{escape(self._description)}</desc>"
 
     def _places(self, x: npt.ArrayLike, y: npt.ArrayLike) -> list[tuple[float, float]]:
         across, up = np.asarray(x, np.float64), np.asarray(y, np.float64)
