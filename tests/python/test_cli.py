@@ -312,6 +312,145 @@ def test_an_image_folder_becomes_a_campaign(run, tmp_path):
     assert json.loads(run("grow", "--json")[1]) == {"new": 1, "known": 30}
 
 
+@pytest.fixture
+def photos(tmp_path):
+    """Return the options of init for a folder of tiny images by class."""
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 9, 9, 3), dtype=np.uint8)
+    pixels[::2, :5] //= 8
+    for at, one in enumerate(pixels):
+        path = tmp_path / "photos" / CLASSES[at % 2] / f"{at:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.fromarray(one).save(path)
+    return ["--images", tmp_path / "photos", "--encoder", "pixels", "--encoder-option", "side=4"]
+
+
+def label_and_step(run, tmp_path, number):
+    """Label a batch by the folders of its images; return its ids and the round."""
+    ids = [pick["id"] for pick in json.loads(run("propose", number, "--json")[1])["picks"]]
+    write_labels(tmp_path / "labels.csv", {id: id.split("/")[0] for id in ids})
+    assert run("submit", tmp_path / "labels.csv")[0] == 0
+    code, said, problem = run("step", "--json")
+    assert code == 0, problem
+    return ids, json.loads(said)
+
+
+@pytest.mark.parametrize("start", ["cold", "warm"])
+@pytest.mark.parametrize("learner", ["resnet18", "lenet5"])
+def test_networks_learn_from_the_images_of_a_folder(run, photos, tmp_path, learner, start):
+    pytest.importorskip("torch")
+    size = {"resnet18": ["width=2", "side=8"], "lenet5": ["side=16", "channels=3"]}[learner]
+    options = ["epochs=2", f"start={start}", "crop=1", "device=cpu", *size]
+    given = [word for one in options for word in ("--learner-option", one)]
+    assert run("init", *photos, "--learner", learner, *given, "--test-share", 0.3)[0] == 0
+    assert run("embed")[0] == 0
+    played = [label_and_step(run, tmp_path, 4) for _ in range(3)]
+    assert all(done["trained"] and 0 <= done["accuracy"] <= 1 for _, done in played[1:])
+    assert len({id for ids, _ in played for id in ids}) == 12
+    assert f"'name': '{learner}', 'epochs': 2" in json.loads(run("status", "--json")[1])["learner"]
+    campaign = tmp_path / "campaign"
+    assert len(list(campaign.glob("learned-*.npz"))) == (start == "warm")
+    assert not (campaign / "learning.checkpoint").exists()
+    # Every command above was a process of its own as far as the session goes. One that stays open:
+    with Session.create(
+        tmp_path / "open",
+        Pool.from_folder(tmp_path / "photos"),
+        embeddings=np.array(opened_rows(campaign)),
+        learner={"name": learner, **read_tables(campaign / "socbi.toml")["init"]["learner"]},
+        test={id: id.split("/")[0] for id in held_out(campaign)},
+        progress=False,
+    ) as session:
+        for ids, _ in played:
+            assert session.propose(4).ids == ids
+            session.submit({id: id.split("/")[0] for id in ids})
+            session.step()
+
+
+def opened_rows(campaign):
+    with Session.open(campaign, progress=False) as session:
+        return session.embeddings
+
+
+def held_out(campaign):
+    with Session.open(campaign, progress=False) as session:
+        return session._samples.ids(session._held_out[:, 0])
+
+
+def test_parts_have_parameters_on_the_line_and_in_the_toml(run, manifest, tmp_path):
+    fade = ["--strategy-option", "fade=0.5"]
+    strength = ["--learner", "logistic", "--learner-option", "strength=2"]
+    assert run("init", *manifest, *fade, *strength)[0] == 0
+    path = tmp_path / "campaign" / "socbi.toml"
+    table = read_tables(path)["init"]
+    assert table["learner"] == {"name": "logistic", "strength": 2}
+    assert table["strategy"] == {"name": "coverage-margin", "fade": 0.5}
+    assert "[init.learner]" in path.read_text()
+    assert run("init")[0] == 0  # all of it from the file, and nothing twice
+    assert read_tables(path)["init"] == table
+    assert run("init", "--learner-option", "start=warm")[0] == 0  # beside those of the file
+    assert read_tables(path)["init"]["learner"] == {**table["learner"], "start": "warm"}
+    assert run("init", "--strategy", "random")[0] == 0  # which has no fade
+    assert read_tables(path)["init"]["strategy"] == "random"
+    inner = ["--strategy", "diverse", "--strategy-option", "strategy=margin"]
+    assert run("init", *inner)[0] == 0
+    assert run("embed")[0] == 0
+    said = json.loads(run("status", "--json")[1])
+    assert said["strategy"] == "Diverse(strategy=Margin(), factor=5)"
+    assert said["learner"] == "{'name': 'logistic', 'strength': 2, 'start': 'warm'}"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--learner-option", "epochs=3"], "logistic has no parameter 'epochs'; it has strength"),
+        (["--learner-option", "epochs"], "--learner-option must be NAME=VALUE"),
+        (["--learner-option", "strength=null"], "leave it out for its default"),
+        (["--learner-option", "strength=-1"], "strength must be above 0, got -1"),
+        (["--learner-option", "strength=much"], "logistic cannot be made with"),
+        (["--learner", "deep"], "learner must be one of lenet5, logistic, resnet18, got 'deep'"),
+        (["--learner", "lenet5"], "this learner learns from images"),
+        (["--strategy", "margin", "--strategy-option", "k=3"], "no parameter 'k'; it takes none"),
+        (
+            ["--strategy-option", "fad=3"],
+            "coverage-margin has no parameter 'fad'; it has switch, fade",
+        ),
+        (["--strategy", "diverse"], "the strategy diverse needs strategy"),
+        (["--encoder-option", "side=3"], "--encoder-option needs --encoder"),
+    ],
+)
+def test_a_wrong_parameter_is_told_by_init(run, manifest, tmp_path, options, message):
+    code, _, said = run("init", *manifest, *options)
+    assert (code, len(said.splitlines())) == (2, 1)
+    assert message in said
+    assert not (tmp_path / "campaign" / "socbi.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--learner", "lenet5", "--learner-option", "side=12"], "lenet5 needs images of 16 pixel"),
+        (["--learner", "lenet5", "--learner-option", "epochs=0"], "epochs must be"),
+        (["--learner", "resnet18", "--learner-option", "wide=3"], "it has side, channels, width"),
+        (["--encoder-option", "width=3"], "the encoder pixels has no parameter 'width'; it has"),
+        (["--encoder", "text", "--encoder-option", "layers=3"], "it has model, device"),
+    ],
+)
+def test_a_wrong_parameter_for_images_is_told_by_init(run, photos, options, message):
+    pytest.importorskip("torch")
+    photos = [one for one in photos if "option" not in str(one) and "side" not in str(one)]
+    code, _, said = run("init", *photos, *options)
+    assert (code, len(said.splitlines())) == (2, 1)
+    assert message in said
+
+
+def test_a_table_of_a_part_needs_its_name(run, tmp_path):
+    (tmp_path / "campaign").mkdir()
+    (tmp_path / "campaign" / "socbi.toml").write_text("[init.learner]\nepochs = 3\n")
+    code, _, said = run("status")
+    assert code == 2
+    assert "has a table for learner without a name" in said
+
+
 def test_help_is_quick_and_loads_nothing_heavy():
     program = (
         "import sys; from socbi.cli import main; code = main(['--help'])\n"

@@ -416,6 +416,142 @@ class Sixteen(PixelEncoder):
         return replace(super().fingerprint, name="other")
 
 
+# ---- learners of images --------------------------------------------------------------------------
+
+LENET = {"name": "lenet5", "side": 16, "epochs": 1, "crop": 0, "device": "cpu"}
+
+
+def images(n, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, 16, 16), dtype=np.uint8)
+
+
+def learn_a_round(session, first):
+    """Label two samples of each class, and step."""
+    session.submit({f"i{first + at}": CLASSES[at % 2] for at in range(4)})
+    return session.step()
+
+
+def predicted(session):
+    return session._predictions.read(session.rounds[-1].number)
+
+
+def test_a_network_learns_from_images_that_are_no_files_and_from_those_that_join(tmp_path):
+    pytest.importorskip("torch")
+    pixels = images(30)
+    ids = [f"i{at}" for at in range(30)]
+    few = Pool.from_arrays(images=pixels[:20], ids=ids[:20])
+    whole = Pool.from_arrays(images=pixels, ids=ids)
+    given = {"classes": CLASSES, "progress": False, "learner": LENET}
+    session = Session.create(tmp_path / "s", few, encoder=PixelEncoder(4), **given)
+    assert learn_a_round(session, 0).trained
+    session = again(session)
+    assert session.grow(whole, encoder=PixelEncoder(4)).new == 10
+    session = again(session)
+    learn_a_round(session, 10)
+    once = Session.create(tmp_path / "once", whole, encoder=PixelEncoder(4), **given)
+    learn_a_round(once, 0)
+    learn_a_round(once, 10)
+    np.testing.assert_array_equal(predicted(session), predicted(once))
+    kept = (tmp_path / "s" / "images-16x1.bin").read_bytes()
+    assert kept == pixels.tobytes()
+    session.close()
+    once.close()
+
+
+def test_a_network_may_take_over_where_images_are_files(tmp_path):
+    pytest.importorskip("torch")
+    image = pytest.importorskip("PIL.Image")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for at, one in enumerate(images(20)):
+        image.fromarray(one).save(folder / f"i{at}.png")
+    pool = Pool.from_folder(folder)
+    renamed = Pool.from_arrays(images=images(20), ids=[f"i{at}.png" for at in range(20)])
+    given = {"classes": CLASSES, "progress": False, "encoder": PixelEncoder(4)}
+    labels = {f"i{at}.png": CLASSES[at % 2] for at in range(8)}
+    with Session.create(tmp_path / "files", pool, **given) as session:
+        session.submit(labels)
+        session.step()
+    with Session.open(tmp_path / "files", learner=LENET, progress=False) as session:
+        session.submit({"i9.png": "left"})
+        assert session.step().trained
+        assert "lenet5" in session.status().learner
+    with Session.open(tmp_path / "files", learner={**LENET, "side": 20}) as session:
+        session.submit({"i10.png": "left"})
+        session.step()
+    assert [one.name for one in (tmp_path / "files").glob("images-*")] == ["images-20x1.bin"]
+    with Session.create(tmp_path / "arrays", renamed, **given) as session:
+        session.submit(labels)
+    with (
+        Session.open(tmp_path / "arrays", learner=LENET) as session,
+        pytest.raises(SessionError, match=r"no image file is known of the sample 'i0\.png'"),
+    ):
+        session.step()
+
+
+def test_a_kill_among_epochs_loses_one_and_changes_nothing(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    pool = Pool.from_arrays(images=images(20), ids=[f"i{at}" for at in range(20)])
+    given = {"classes": CLASSES, "progress": False, "encoder": PixelEncoder(4)}
+    given["learner"] = {**LENET, "epochs": 4, "start": "warm"}
+    with Session.create(tmp_path / "whole", pool, **given) as session:
+        learn_a_round(session, 0)
+        learn_a_round(session, 4)
+        expected = predicted(session)
+    session = Session.create(tmp_path / "killed", pool, **given)
+    learn_a_round(session, 0)
+    from socbi.learners import ImageLearner
+
+    epochs, whole = [], ImageLearner._epoch
+
+    def dying(self, parts, known, epoch):
+        if len(epochs) == 2:
+            raise KeyboardInterrupt
+        epochs.append(epoch)
+        return whole(self, parts, known, epoch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageLearner, "_epoch", dying)
+        with pytest.raises(KeyboardInterrupt):
+            learn_a_round(session, 4)
+    session = again(session)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            ImageLearner,
+            "_epoch",
+            lambda self, *given: epochs.append(given[1]) or whole(self, *given),
+        )
+        session.step()
+    assert len(epochs) == 4
+    np.testing.assert_array_equal(predicted(session), expected)
+    session.close()
+
+
+def test_a_logistic_learner_that_starts_warm_goes_on_after_a_restart(begin):
+    rows = vectors()
+    warm = {"name": "logistic", "start": "warm"}
+    one = play(begin("one", rows, learner=warm), 4, rows)
+    session = begin("other", rows, learner=warm)
+    assert play(session, 4, rows, reopened=True) == one
+    folder = session.folder.parent / "one"
+    with again(session) as opened, Session.open(folder, progress=False) as kept:
+        np.testing.assert_array_equal(predicted(opened), predicted(kept))
+    damaged = session.folder / "learned-000004.npz"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    with Session.open(session.folder, progress=False) as opened:
+        opened.submit({int(opened.propose(1).ids[0]): "left"})
+        with pytest.raises(SessionError, match=r"learned-000004\.npz cannot be read"):
+            opened.step()
+
+
+def test_a_learner_of_images_needs_images(tmp_path, begin):
+    pytest.importorskip("torch")
+    with pytest.raises(InvalidInputError, match="this learner learns from images"):
+        begin(learner="lenet5")
+    with pytest.raises(InvalidInputError, match="channels must be 1 or 3, got 2"):
+        begin(learner={"name": "lenet5", "channels": 2})
+
+
 # ---- parts ---------------------------------------------------------------------------------------
 
 
@@ -459,9 +595,17 @@ def test_parameters_of_parts_are_recorded(begin):
     ("given", "error", "message"),
     [
         ({"strategy": "best"}, InvalidInputError, "strategy must be one of .*got 'best'"),
-        ({"strategy": {"name": "random", "x": 1}}, InvalidInputError, "cannot be made with"),
+        (
+            {"strategy": {"name": "random", "x": 1}},
+            InvalidInputError,
+            "random has no parameter .x.; it takes none",
+        ),
         ({"strategy": 3}, InvalidTypeError, "strategy must be a name"),
-        ({"learner": "deep"}, InvalidInputError, "learner must be one of logistic, got 'deep'"),
+        (
+            {"learner": "deep"},
+            InvalidInputError,
+            "learner must be one of lenet5, logistic, resnet18, got 'deep'",
+        ),
         ({"learner": 3}, InvalidTypeError, "learner must be a name"),
         ({"classes": None}, InvalidInputError, "say what labels there are"),
         ({"classes": ["a"]}, InvalidInputError, "two or more different names"),
