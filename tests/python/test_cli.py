@@ -13,6 +13,7 @@ import pytest
 from socbi import CANNOT_TELL, Session
 from socbi.cli import main
 from socbi.cli.configuration import read_tables
+from socbi.cli.training_time import training_time
 from socbi.pool import Pool
 
 CLASSES = ["down", "up"]
@@ -274,6 +275,60 @@ def test_plan_tells_what_it_will_cost(run):
     assert found["disk_total_bytes"] == sum(found["disk_bytes"].values())
     assert found["embed_s"] is None
     assert "Disk:" in run("plan", 1000, 8)[1]
+
+
+def test_plan_tells_the_time_of_a_round(run):
+    given = ["plan", 5000, 8, "--labels", 600, "--batch", 50, "--classes", 3]
+    found = json.loads(run(*given, "--learner-option", "start=warm", "--json")[1])
+    training = found["training"]
+    assert training["learner"] == "logistic (start=warm)"
+    assert 32 <= training["probe_labels"] <= 600
+    assert found["fit_s"] == training["fit_s_a_label"] * 600 > 0
+    assert found["predict_s"] == training["predict_s_a_sample"] * 5000 > 0
+    search_s = found["counts"]["query_s"] * 50 / 600
+    assert found["round_s"]["last"] == pytest.approx(found["fit_s"] + found["predict_s"] + search_s)
+    assert found["rounds"] == 12
+    assert found["rounds_s"] == pytest.approx(12 * found["round_s"]["half_way"])
+    code, said, _ = run(*given)
+    assert code == 0
+    assert "A round of 50 labels: " in said
+    assert "predictions of made samples" in said
+    for wrong, words in (
+        (["--learner", "deep"], "learner must be one of"),
+        (["--batch", 0], "batch must be"),
+        (["--learner-option", "depth=3"], "it has strength, start"),
+    ):
+        code, _, said = run(*given, *wrong)
+        assert code == 2
+        assert words in said
+
+
+def ticking(seconds):
+    """Return a clock by which everything takes so long."""
+    now = iter(range(10**6))
+    return lambda: next(now) * seconds
+
+
+def test_a_learner_is_measured_as_far_as_a_second_or_two_allow():
+    quick = training_time("logistic", 500, 4, 3, clock=ticking(0.25))
+    assert (quick.probe_labels, quick.probe_samples) == (500, 500)
+    assert quick.fit_s(1000) == pytest.approx(0.25 / 500 * 1000)
+    assert quick.predict_s(1000) == pytest.approx(0.25 / 500 * 1000)
+    slow = training_time("logistic", 500, 4, 3, clock=ticking(8.0))
+    assert slow.probe_labels == 32
+    assert slow.fit_s(500) == pytest.approx(8.0 / 32 * 500)
+    few = training_time("logistic", 5, 4, 3, clock=ticking(0.25))
+    assert few.probe_labels == 32
+
+
+def test_a_network_is_measured_by_one_epoch():
+    pytest.importorskip("torch")
+    learner = {"name": "lenet5", "side": 16, "device": "cpu"}
+    for epochs in (7, 40):
+        given = learner if epochs == 40 else {**learner, "epochs": epochs}
+        found = training_time(given, 64, 4, 3, clock=ticking(0.25))
+        assert found.probe_labels == 64
+        assert found.fit_s(128) == pytest.approx(epochs * 0.25 * 2)
 
 
 def test_plan_probes_the_encoder(run):

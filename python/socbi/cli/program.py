@@ -346,41 +346,22 @@ def plan(
         str | None, typer.Option(help="As for init: a batch is encoded to see how fast it is.")
     ] = None,
     encoder_option: EncoderOption = None,
+    learner: Annotated[
+        str, typer.Option(help="As for init: it learns made samples to see how fast it is.")
+    ] = "logistic",
+    learner_option: LearnerOption = None,
+    batch: Annotated[int, typer.Option(help="Labels of a round.")] = 100,
     as_json: Json = False,
 ) -> None:
     """Say what a campaign will cost in memory, disk and time, before it is begun."""
-    from socbi.neighbors import plan as planned
+    from socbi.cli.planning import embedding_s, planned
 
-    graph = planned(samples, dimensions, k, samples)
-    counts = planned(samples, dimensions, k, labels)
-    disk = {
-        "embeddings": 2 * samples * dimensions,
-        "graph": graph.graph_bytes,
-        "predictions": 3 * 4 * samples * classes,
-    }
-    embed_s = None
-    if encoder is not None:
-        from socbi.cli.embedding_time import seconds_a_sample
-        from socbi.cli.encoders_by_name import encoder_kind, encoder_of
-
-        chosen = _part("plan", "encoder", encoder, encoder_option)
-        embed_s = samples * seconds_a_sample(encoder_of(chosen), encoder_kind(chosen))
-    said = {
-        "embed_s": embed_s,
-        "graph": asdict(graph.choice),
-        "counts": asdict(counts.choice),
-        "disk_bytes": disk,
-        "disk_total_bytes": sum(disk.values()),
-        "memory_bytes": max(graph.choice.memory_bytes, counts.choice.memory_bytes),
-    }
-    parts = ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in disk.items())
-    _print(
-        as_json,
-        said,
-        f"The neighbour graph, once:\n{graph}\n\nThe neighbours of {labels:,} labels, over all "
-        f"rounds:\n{counts}\n\nDisk: {sum(disk.values()) / 1e6:,.0f} MB ({parts})"
-        + ("" if embed_s is None else f"\nEmbeddings, once: {embed_s:,.0f} s, and reading"),
-    )
+    made_by = _part("plan", "encoder", encoder, encoder_option)
+    learned_by = _part("plan", "learner", learner, learner_option)
+    found = planned(samples, dimensions, labels, batch, classes, k, learned_by)
+    embed_s = None if made_by is None else embedding_s(made_by, samples)
+    words = "" if embed_s is None else f"\nEmbeddings, once: {embed_s:,.0f} s, and reading"
+    _print(as_json, {"embed_s": embed_s, **found.said()}, f"{found}{words}")
 
 
 @app.command(context_settings=_PASSED_ON)
