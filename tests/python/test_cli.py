@@ -268,7 +268,7 @@ def test_debug_shows_the_traceback(tmp_path):
 
 
 def test_plan_tells_what_it_will_cost(run):
-    code, said, _ = run("plan", 1_000_000, 512, "--json")
+    code, said, _ = run("plan", 1_000_000, 512, "--labels", 500, "--json")
     found = json.loads(said)
     assert code == 0
     assert found["disk_bytes"]["embeddings"] == 1_024_000_000
@@ -333,9 +333,10 @@ def test_a_network_is_measured_by_one_epoch():
 
 def test_plan_probes_the_encoder(run):
     pytest.importorskip("PIL.Image")
-    assert "Embeddings, once: " in run("plan", 1000, 784, "--encoder", "pixels")[1]
+    few_labels = ["--labels", 64]  # so that the learner is measured at once
+    assert "Embeddings, once: " in run("plan", 1000, 784, "--encoder", "pixels", *few_labels)[1]
     few, many = (
-        json.loads(run("plan", n, 784, "--encoder", "pixels", "--json")[1])["embed_s"]
+        json.loads(run("plan", n, 784, "--encoder", "pixels", *few_labels, "--json")[1])["embed_s"]
         for n in (1_000, 100_000)
     )
     assert 0 < few < many
@@ -365,6 +366,7 @@ def test_an_image_folder_becomes_a_campaign(run, tmp_path):
     assert 0 <= done["accuracy"] <= 1
     image.fromarray(pixels[0]).save(tmp_path / "photos" / "new.png")
     assert json.loads(run("grow", "--json")[1]) == {"new": 1, "known": 30}
+    assert json.loads(run("grow", "--json")[1]) == {"new": 0, "known": 31}
 
 
 @pytest.fixture

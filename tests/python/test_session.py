@@ -19,6 +19,7 @@ from socbi import (
 from socbi.encoders import PixelEncoder
 from socbi.measures import l1_balance
 from socbi.pool import Pool
+from socbi.session import Grown
 from socbi.strategies import Random, Strategy
 
 CLASSES = ["left", "right"]
@@ -401,6 +402,75 @@ def test_a_session_of_images_embeds_them_and_grows(tmp_path, clock):
         assert len(session) == 30
         with pytest.raises(InvalidInputError, match="encoder="):
             session.grow(more)
+
+
+class Counting(PixelEncoder):
+    """Remembers what it was given."""
+
+    def __init__(self, side):
+        super().__init__(side)
+        self.given = []
+
+    def prepare(self, sample):
+        self.given.append(sample.id)
+        return super().prepare(sample)
+
+    def encode(self, batch):
+        return np.array([np.ravel(sample.image) / 255 for sample in batch], np.float32)
+
+
+def test_samples_that_are_here_are_neither_read_nor_embedded_again(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for at, one in enumerate(images(12)):
+        image.fromarray(one).save(folder / f"{at:02}.png")
+    pool = Pool.from_folder(folder)
+    few = pool.subset(range(8))
+    # Whether an encoder made the embeddings that are here, or they were given.
+    for name, made in (
+        ("made", {"encoder": Counting(4)}),
+        ("given", {"embeddings": vectors(8, 16)}),
+    ):
+        with Session.create(tmp_path / name, few, classes=CLASSES, progress=False, **made):
+            pass
+    for at in range(8):
+        (folder / f"{at:02}.png").write_bytes(b"no image any more")
+    for name in ("made", "given"):
+        with Session.open(tmp_path / name, progress=False) as session:
+            encoder = Counting(4)
+            assert session.grow(few, encoder=encoder) == Grown(0, 8)
+            assert session._database.one("SELECT count(*) FROM growths") == 1  # its creation
+            assert session.unknown(pool.ids) == ["08.png", "09.png", "10.png", "11.png"]
+            assert session.grow(pool, encoder=encoder) == Grown(4, 8)
+            assert session.grow(pool, encoder=encoder) == Grown(0, 12)
+            assert sorted(encoder.given) == ["08.png", "09.png", "10.png", "11.png"]
+            expected = PixelEncoder(4).encode([pool.sample(at) for at in range(8, 12)])
+            np.testing.assert_allclose(session.embeddings[8:], expected, atol=1e-3)
+
+
+def test_unreadable_samples_begin_no_session_and_join_none(tmp_path):
+    pytest.importorskip("PIL.Image")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "broken.png").write_bytes(b"no image")
+    broken = Pool.from_folder(tmp_path / "photos")
+    given = {"encoder": PixelEncoder(4), "on_problem": "skip"}
+    with pytest.raises(InvalidInputError, match="none of 1 samples has an embedding of pixels"):
+        Session.create(tmp_path / "none", broken, classes=CLASSES, progress=False, **given)
+    some = Pool.from_arrays(images=images(3), ids=["a", "b", "c"])
+    with Session.create(
+        tmp_path / "some", some, encoder=PixelEncoder(4), classes=CLASSES, progress=False
+    ) as session:
+        assert session.grow(broken, **given) == Grown(0, 0)
+
+
+def test_a_growth_by_nothing_reads_no_embedding(begin, tmp_path):
+    rows = vectors(50)
+    session = begin(rows=rows)
+    path = tmp_path / "rows.npy"
+    np.save(path, np.full_like(rows, np.nan))  # which would be refused if it were read
+    assert session.grow(list(range(50)), embeddings=path) == Grown(0, 50)
+    assert np.array_equal(session.embeddings, rows)
 
 
 class Sixteen(PixelEncoder):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from socbi.cli.encoders_by_name import encoder_of
+from socbi.cli.encoders_by_name import check_encoder, encoder_of
 from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.pool import Pool
 from socbi.pool.intake import OnProblem
@@ -117,9 +117,13 @@ def joined(session: Session, options: Mapping[str, Any], given: Mapping[str, str
     if "images" in chosen or "manifest" in chosen:
         options = {**options, "images": None, "manifest": None, "embeddings": None}
     found = {**options, **chosen}
-    embeddings = found.get("embeddings")
+    embeddings, pool = found.get("embeddings"), pool_of(found)
+    if embeddings is None:
+        check_encoder(found.get("encoder"))
+        if not session.unknown(pool.ids):
+            return Grown(0, len(pool))  # and no model is loaded to embed nothing
     return session.grow(
-        pool_of(found),
+        pool,
         embeddings=embeddings,
         encoder=None if embeddings is not None else encoder_of(found.get("encoder")),
         on_problem="skip" if found.get("skip_problems") else "raise",

@@ -22,7 +22,14 @@ from socbi.neighbors.neighbor_index import checked_count
 from socbi.pool import Pool, SampleId
 from socbi.pool.intake import OnProblem
 from socbi.session.beginning import begin, checked_tests
-from socbi.session.creation import Embeddings, Incoming, PoolChoice, incoming, numbered_from
+from socbi.session.creation import (
+    Embeddings,
+    Incoming,
+    PoolChoice,
+    check_some,
+    incoming,
+    numbered_from,
+)
 from socbi.session.database import Database
 from socbi.session.drawing import draw
 from socbi.session.growing import check_alike, check_ids, keep_joined, places_of_new
@@ -241,6 +248,7 @@ class Session:
             coming = incoming(
                 pool, embeddings, encoder, home, on_problem=on_problem, progress=progress
             )
+            check_some(coming, 0 if pool is None else len(pool))
             settings = replace(wanted, dim=coming.dim, dtype=coming.dtype, encoder=coming.encoder)
             VectorFile(home, settings.dim, settings.dtype).write_behind(0, coming.vectors())
             kept = {
@@ -503,6 +511,21 @@ class Session:
     def classes(self) -> tuple[ClassName, ...]:
         """Return what labels there are."""
         return self.settings.classes
+
+    def unknown(self, ids: Sequence[SampleId]) -> list[SampleId]:
+        """Return those ids that no sample has, in their order: what `grow` would let join.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> rows, classes = np.ones((20, 2), np.float32), ["left", "right"]
+        >>> with Session.create(tempfile.mkdtemp(), embeddings=rows, classes=classes) as session:
+        ...     session.unknown([18, 19, 20])
+        [20]
+        """
+        with self._lock:
+            self._check_open()
+            return [ids[place] for place in places_of_new(self._samples, ids)]
 
     def labels(self) -> dict[SampleId, Label]:
         """Return the label of each sample that has one, by the policy; CANNOT_TELL included."""
