@@ -369,6 +369,34 @@ def test_an_image_folder_becomes_a_campaign(run, tmp_path):
     assert json.loads(run("grow", "--json")[1]) == {"new": 0, "known": 31}
 
 
+def test_texts_are_encoded_by_their_words_and_so_are_those_that_join(run, tmp_path):
+    said = {"up": "the lift goes up to the roof", "down": "water runs down into the cellar"}
+    lines = [f"s{at},{said[CLASSES[at % 2]]} {at % 5}" for at in range(40)]
+    path = tmp_path / "texts.csv"
+    path.write_text("\n".join(["id,text", *lines]) + "\n")
+    given = ["--manifest", path, "--text-column", "text", "--classes", "down,up"]
+    words = ["--encoder", "words", "--encoder-option", "dimensions=6"]
+    assert "no parameter 'side'" in run("init", *given, *words[:3], "side=3")[2]
+    assert "no parameter 'pool'" in run("init", *given, *words[:3], "pool=3")[2]
+    assert run("init", *given, *words)[0] == 0
+    assert json.loads(run("embed", "--json")[1]) == {"samples": 40, "dimensions": 6}
+    kept = (tmp_path / "campaign" / "words.npz").read_bytes()
+    with open(path, "a") as file:
+        file.write("n1,the lift goes up again\nn2,words that nobody knows yet\n")
+    assert json.loads(run("grow", "--json")[1]) == {"new": 2, "known": 40}
+    assert (tmp_path / "campaign" / "words.npz").read_bytes() == kept
+    with Session.open(tmp_path / "campaign", progress=False) as session:
+        near = session.embeddings[40].astype(float) @ session.embeddings[:40].T.astype(float)
+        assert near.argmax() % 2 == 1  # an even one goes down
+    (tmp_path / "campaign" / "words.npz").unlink()
+    with open(path, "a") as file:
+        file.write("n3,one more\n")
+    code, _, problem = run("grow")
+    assert code == 3
+    assert "has the words of this campaign" in problem
+    assert "Embeddings, once: " in run("plan", 100, 6, "--labels", 64, "--encoder", "words")[1]
+
+
 @pytest.fixture
 def photos(tmp_path):
     """Return the options of init for a folder of tiny images by class."""

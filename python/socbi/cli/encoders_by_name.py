@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from socbi.encoders import ClipEncoder, DinoEncoder, Encoder, PixelEncoder, TextEncoder
-from socbi.errors import InvalidInputError
+from socbi.encoders import (
+    ClipEncoder,
+    DinoEncoder,
+    Encoder,
+    PixelEncoder,
+    TextEncoder,
+    WordEncoder,
+)
+from socbi.errors import InvalidInputError, SessionError
+from socbi.pool import Pool
 from socbi.session.named import check_parameters, made_with, parameters_of, taken_apart
 
-__all__ = ["ENCODERS", "check_encoder", "encoder_kind", "encoder_of"]
+__all__ = ["begun_encoder", "check_encoder", "encoder_kind", "encoder_of", "kept_encoder"]
 
 # Small, quick on a processor, and what many begin with; text:MODEL names another.
 _TEXT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -43,10 +52,12 @@ ENCODERS: dict[str, Callable[..., Encoder]] = {
     "dino": _dino,
     "pixels": PixelEncoder,
     "text": _text,
+    "words": WordEncoder,
 }
+_WORDS = "words.npz"
 
 
-def encoder_kind(choice: str | Mapping[str, Any]) -> str:
+def encoder_kind(choice: str | Mapping[str, Any] | None) -> str:
     """Return which of `ENCODERS` is meant.
 
     Examples
@@ -62,11 +73,33 @@ def check_encoder(choice: str | Mapping[str, Any] | None) -> None:
     _checked(choice)
 
 
-def encoder_of(choice: str | Mapping[str, Any] | None) -> Encoder:
-    """Return the encoder that is named."""
+def encoder_of(choice: str | Mapping[str, Any] | None, pool: Pool) -> Encoder:
+    """Return the encoder that is named; one that learns from samples learns from the pool."""
     kind, parameters = _checked(choice)
-    made: Encoder = made_with(ENCODERS[kind], f"the encoder {kind}", parameters)
+    learned_from = {"pool": pool} if kind == "words" else {}
+    made: Encoder = made_with(ENCODERS[kind], f"the encoder {kind}", {**learned_from, **parameters})
     return made
+
+
+def begun_encoder(choice: str | Mapping[str, Any] | None, pool: Pool, folder: Path) -> Encoder:
+    """Return the encoder of a campaign that begins; what it learned is kept in its folder."""
+    made = encoder_of(choice, pool)
+    if isinstance(made, WordEncoder):
+        folder.mkdir(parents=True, exist_ok=True)
+        made.save(folder / _WORDS)
+    return made
+
+
+def kept_encoder(choice: str | Mapping[str, Any] | None, pool: Pool, folder: Path) -> Encoder:
+    """Return the encoder of a campaign that goes on, with what it had learned."""
+    if encoder_kind(choice) != "words":
+        return encoder_of(choice, pool)
+    path = folder / _WORDS
+    if not path.exists():
+        raise SessionError(
+            f"{path} is missing, which has the words of this campaign: restore it from a copy"
+        )
+    return WordEncoder.load(path)
 
 
 def _checked(choice: str | Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
@@ -82,5 +115,6 @@ def _checked(choice: str | Mapping[str, Any] | None) -> tuple[str, dict[str, Any
         )
     if model:
         parameters = {"model": model, **parameters}
-    check_parameters(f"the encoder {kind}", parameters, parameters_of(ENCODERS[kind]))
+    known = parameters_of(ENCODERS[kind], without=["pool"])
+    check_parameters(f"the encoder {kind}", parameters, known)
     return kind, parameters

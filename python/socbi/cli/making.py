@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from socbi.cli.encoders_by_name import check_encoder, encoder_of
+from socbi.cli.encoders_by_name import begun_encoder, check_encoder, encoder_of, kept_encoder
 from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.pool import Pool
 from socbi.pool.intake import OnProblem
@@ -19,6 +19,10 @@ from socbi.session.strategies_by_name import strategy_of
 from socbi.session.vector_file import checked_vectors
 
 __all__ = ["check_init", "created", "joined", "listed", "pool_of"]
+
+
+# Samples that an encoder is made for when it is only to be seen whether it can be.
+_TRIED = 100
 
 
 def pool_of(options: Mapping[str, Any]) -> Pool:
@@ -51,7 +55,9 @@ def created(folder: Path, options: Mapping[str, Any], *, progress: bool) -> Sess
         folder,
         pool,
         embeddings=embeddings,
-        encoder=None if embeddings is not None else encoder_of(options.get("encoder")),
+        encoder=None
+        if embeddings is not None
+        else begun_encoder(options.get("encoder"), pool, folder),
         classes=list(classes),
         strategy=options.get("strategy") or "coverage-margin",
         learner=options.get("learner") or "logistic",
@@ -90,7 +96,8 @@ def check_init(pool: Pool, options: Mapping[str, Any]) -> None:
     if learner.images is not None:
         check_images(pool)
     if options["embeddings"] is None:
-        encoder_of(options["encoder"])
+        # Made now, so that weights that are not there are told now; of words some do.
+        encoder_of(options["encoder"], pool.subset(range(min(len(pool), _TRIED))))
         return
     try:
         rows = np.load(options["embeddings"], mmap_mode="r")
@@ -125,7 +132,9 @@ def joined(session: Session, options: Mapping[str, Any], given: Mapping[str, str
     return session.grow(
         pool,
         embeddings=embeddings,
-        encoder=None if embeddings is not None else encoder_of(found.get("encoder")),
+        encoder=None
+        if embeddings is not None
+        else kept_encoder(found.get("encoder"), pool, session.folder),
         on_problem="skip" if found.get("skip_problems") else "raise",
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from socbi.cli.embedding_time import seconds_a_sample
+from socbi.cli.embedding_time import made_samples, seconds_a_sample
 from socbi.cli.encoders_by_name import encoder_kind, encoder_of
 from socbi.cli.training_time import TrainingTime, training_time
 from socbi.neighbors import plan
@@ -117,7 +117,8 @@ def planned(
 
 def embedding_s(encoder: str | Mapping[str, Any], samples: int) -> float:
     """Return the seconds that embeddings of so many samples take, without reading them."""
-    return samples * seconds_a_sample(encoder_of(encoder), encoder_kind(encoder))
+    probe = made_samples(encoder_kind(encoder))
+    return samples * seconds_a_sample(encoder_of(encoder, probe), probe)
 
 
 def _time(seconds: float) -> str:

@@ -117,7 +117,7 @@ def init(
         str | None, typer.Option(help="What labels there are, with commas between.")
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Makes embeddings: clip, dino, pixels, text or text:MODEL.")
+        str | None, typer.Option(help="Makes embeddings: clip, dino, pixels, text or words.")
     ] = None,
     encoder_option: EncoderOption = None,
     embeddings: Annotated[

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from socbi.encoders.encoder import Vectors
 from socbi.encoders.model import ModelEncoder, weights_hash
+from socbi.encoders.torchvision_repair import import_torchvision
 from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.pool import Fingerprint, Sample
 
@@ -76,6 +78,8 @@ class TextEncoder(ModelEncoder):
 
 def _loaded(name: str, device: str | None) -> Any:
     try:
+        if find_spec("torchvision") is not None:
+            import_torchvision()  # transformers imports it where it is there, and fails with it
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise MissingExtraError(
