@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from socbi.encoders import Encoder
 from socbi.errors import InvalidInputError, InvalidTypeError
-from socbi.pool import SampleId
-from socbi.session.creation import Incoming
+from socbi.pool import Pool, SampleId
+from socbi.pool.intake import OnProblem
+from socbi.session.creation import Embeddings, Incoming, PoolChoice, incoming, numbered_from
 from socbi.session.database import Database
 from socbi.session.samples import Samples, insert_samples
 from socbi.session.settings import Settings
 
-__all__ = ["check_alike", "check_ids", "keep_joined", "places_of_new"]
+__all__ = ["joining", "keep_joined", "places_of_new"]
+
+
+def joining(
+    pool: PoolChoice,
+    embeddings: Embeddings | None,
+    encoder: Encoder | None,
+    folder: Path,
+    samples: Samples,
+    settings: Settings,
+    *,
+    on_problem: OnProblem,
+    progress: bool,
+) -> tuple[Incoming, int]:
+    """Return the samples that are to join, and how many of those given are here."""
+    known = 0
+    if encoder is not None and isinstance(pool, Pool):
+        # Before anything is read or encoded: most of a folder that is given again is here.
+        _check_alike(settings, encoder.dim, encoder.fingerprint.key)
+        _check_ids(pool.ids, samples.numbered)
+        places = places_of_new(samples, pool.ids)
+        if len(places) < len(pool):
+            known, pool = len(pool) - len(places), pool.subset(places)
+        if not places:
+            return Incoming([], pool, [], None, None, 0.0), known
+    coming = incoming(pool, embeddings, encoder, folder, on_problem=on_problem, progress=progress)
+    _check_alike(settings, coming.dim, coming.encoder)
+    if pool is None:
+        return numbered_from(coming, len(samples)), 0
+    _check_ids(coming.ids, samples.numbered)
+    places = places_of_new(samples, coming.ids)
+    return coming.only(places), known + len(coming.ids) - len(places)
 
 
 def places_of_new(samples: Samples, ids: Sequence[SampleId]) -> list[int]:
@@ -21,7 +55,7 @@ def places_of_new(samples: Samples, ids: Sequence[SampleId]) -> list[int]:
     return [place for place, one in enumerate(ids) if one not in known]
 
 
-def check_ids(ids: Sequence[SampleId], numbered: bool) -> None:
+def _check_ids(ids: Sequence[SampleId], numbered: bool) -> None:
     """Refuse ids of the other kind: 7 and "7" would be two samples."""
     if len(ids) and isinstance(ids[0], int) != numbered:
         here, given = ("whole numbers", "strings") if numbered else ("strings", "whole numbers")
@@ -31,7 +65,7 @@ def check_ids(ids: Sequence[SampleId], numbered: bool) -> None:
         )
 
 
-def check_alike(settings: Settings, dim: int, encoder: str | None) -> None:
+def _check_alike(settings: Settings, dim: int, encoder: str | None) -> None:
     """Refuse embeddings that cannot be compared with those that are here."""
     mine = settings.encoder
     if encoder is not None and mine is not None and encoder != mine:

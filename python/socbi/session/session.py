@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,18 +20,15 @@ from socbi.neighbors.metrics import MetricName
 from socbi.neighbors.neighbor_index import checked_count
 from socbi.pool import Pool, SampleId
 from socbi.pool.intake import OnProblem
-from socbi.session.beginning import begin, checked_tests
+from socbi.session.beginning import Source, begin_in, checked_tests
 from socbi.session.creation import (
     Embeddings,
     Incoming,
     PoolChoice,
-    check_some,
-    incoming,
-    numbered_from,
 )
 from socbi.session.database import Database
 from socbi.session.drawing import draw
-from socbi.session.growing import check_alike, check_ids, keep_joined, places_of_new
+from socbi.session.growing import joining, keep_joined, places_of_new
 from socbi.session.hit_counts import Counted, HitCounts
 from socbi.session.holder import Holder
 from socbi.session.images import Images, check_images
@@ -238,27 +234,16 @@ class Session:
         tests = checked_tests(test, wanted.classes)
         if home.exists() and not home.is_dir():
             raise SessionError(f"{home} is not a folder; give the path of a folder")
-        home.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as held:
-            held.callback(Holder(home, clock()).release)
-            database = Database(home)
-            held.callback(database.close)
-            if database.begun:
-                raise SessionError(f"{home} holds a session already; Session.open opens it")
-            coming = incoming(
-                pool, embeddings, encoder, home, on_problem=on_problem, progress=progress
-            )
-            check_some(coming, 0 if pool is None else len(pool))
-            settings = replace(wanted, dim=coming.dim, dtype=coming.dtype, encoder=coming.encoder)
-            VectorFile(home, settings.dim, settings.dtype).write_behind(0, coming.vectors())
-            kept = {
-                "settings": settings.to_json(),
-                **parts_to_keep(chosen, first, maker, learner),
-            }
-            if maker.images is not None:
-                images = Images(home, maker.images, progress=progress)
-                kept["images"] = images.write(0, coming.pool, coming.positions)
-            begin(database, coming, kept, tests, clock())
+        begin_in(
+            home,
+            wanted,
+            parts_to_keep(chosen, first, maker, learner),
+            tests,
+            maker.images,
+            Source(pool, embeddings, encoder, on_problem),
+            clock=clock,
+            progress=progress,
+        )
         return cls.open(
             home,
             strategy=chosen,
@@ -471,10 +456,19 @@ class Session:
                 raise InvalidInputError(
                     "samples that join need embeddings: give embeddings= or encoder="
                 )
-            coming, known = self._joining(pool, embeddings, maker, on_problem)
-            if len(coming.ids):
-                self._join(coming)
-            return Grown(len(coming.ids), known)
+            new, known = joining(
+                pool,
+                embeddings,
+                maker,
+                self.folder,
+                self._samples,
+                self.settings,
+                on_problem=on_problem,
+                progress=self._progress,
+            )
+            if len(new.ids):
+                self._join(new)
+            return Grown(len(new.ids), known)
 
     # ---- looking in ------------------------------------------------------------------------------
 
@@ -547,7 +541,7 @@ class Session:
     @property
     def numbered(self) -> bool:
         """Say whether ids are whole numbers, and not strings."""
-        return isinstance(self._samples.ids([0])[0], int)
+        return self._samples.numbered
 
     def next_expiry(self) -> float | None:
         """Return when the first of the leases ends, by the clock; None where nothing is out."""
@@ -690,34 +684,6 @@ class Session:
             self._counts.forget()
 
     # ---- growing ---------------------------------------------------------------------------------
-
-    def _joining(
-        self,
-        pool: PoolChoice,
-        embeddings: Embeddings | None,
-        encoder: Encoder | None,
-        on_problem: OnProblem,
-    ) -> tuple[Incoming, int]:
-        """Return the samples that are to join, and how many of those given are here."""
-        known = 0
-        if encoder is not None and isinstance(pool, Pool):
-            # Before anything is read or encoded: most of a folder that is given again is here.
-            check_alike(self.settings, encoder.dim, encoder.fingerprint.key)
-            check_ids(pool.ids, self.numbered)
-            places = places_of_new(self._samples, pool.ids)
-            if len(places) < len(pool):
-                known, pool = len(pool) - len(places), pool.subset(places)
-            if not places:
-                return Incoming([], pool, [], None, None, 0.0), known
-        coming = incoming(
-            pool, embeddings, encoder, self.folder, on_problem=on_problem, progress=self._progress
-        )
-        check_alike(self.settings, coming.dim, coming.encoder)
-        if pool is None:
-            return numbered_from(coming, self._size), 0
-        check_ids(coming.ids, self.numbered)
-        places = places_of_new(self._samples, coming.ids)
-        return coming.only(places), known + len(coming.ids) - len(places)
 
     def _join(self, new: Incoming) -> None:
         """Write what is kept of samples, and commit them."""
