@@ -461,6 +461,17 @@ def held_out(campaign):
         return session._samples.ids(session._held_out[:, 0])
 
 
+def test_a_saved_network_is_an_encoder_by_its_file(run, photos, tmp_path):
+    pytest.importorskip("torch")
+    from socbi.encoders import DinoEncoder, DinoSettings
+
+    settings = DinoSettings(image_size=16, local_size=8, width=12, depth=1, heads=2)
+    DinoEncoder(settings).save(tmp_path / "dino.pt")
+    options = ["--encoder", "dino", "--encoder-option", f"file={tmp_path / 'dino.pt'}"]
+    assert run("init", *photos[:2], *options)[0] == 0
+    assert json.loads(run("embed", "--json")[1])["dimensions"] == 12
+
+
 def test_parts_have_parameters_on_the_line_and_in_the_toml(run, manifest, tmp_path):
     fade = ["--strategy-option", "fade=0.5"]
     strength = ["--learner", "logistic", "--learner-option", "strength=2"]
