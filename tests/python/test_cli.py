@@ -13,6 +13,7 @@ import pytest
 from socbi import CANNOT_TELL, Session
 from socbi.cli import main
 from socbi.cli.configuration import read_tables
+from socbi.cli.training_time import training_time
 from socbi.pool import Pool
 
 CLASSES = ["down", "up"]
@@ -296,7 +297,7 @@ def test_debug_shows_the_traceback(tmp_path):
 
 
 def test_plan_tells_what_it_will_cost(run):
-    code, said, _ = run("plan", 1_000_000, 512, "--json")
+    code, said, _ = run("plan", 1_000_000, 512, "--labels", 500, "--json")
     found = json.loads(said)
     assert code == 0
     assert found["disk_bytes"]["embeddings"] == 1_024_000_000
@@ -305,11 +306,66 @@ def test_plan_tells_what_it_will_cost(run):
     assert "Disk:" in run("plan", 1000, 8)[1]
 
 
+def test_plan_tells_the_time_of_a_round(run):
+    given = ["plan", 5000, 8, "--labels", 600, "--batch", 50, "--classes", 3]
+    found = json.loads(run(*given, "--learner-option", "start=warm", "--json")[1])
+    training = found["training"]
+    assert training["learner"] == "logistic (start=warm)"
+    assert 32 <= training["probe_labels"] <= 600
+    assert found["fit_s"] == training["fit_s_a_label"] * 600 > 0
+    assert found["predict_s"] == training["predict_s_a_sample"] * 5000 > 0
+    search_s = found["counts"]["query_s"] * 50 / 600
+    assert found["round_s"]["last"] == pytest.approx(found["fit_s"] + found["predict_s"] + search_s)
+    assert found["rounds"] == 12
+    assert found["rounds_s"] == pytest.approx(12 * found["round_s"]["half_way"])
+    code, said, _ = run(*given)
+    assert code == 0
+    assert "A round of 50 labels: " in said
+    assert "predictions of made samples" in said
+    for wrong, words in (
+        (["--learner", "deep"], "learner must be one of"),
+        (["--batch", 0], "batch must be"),
+        (["--learner-option", "depth=3"], "it has strength, start"),
+    ):
+        code, _, said = run(*given, *wrong)
+        assert code == 2
+        assert words in said
+
+
+def ticking(seconds):
+    """Return a clock by which everything takes so long."""
+    now = iter(range(10**6))
+    return lambda: next(now) * seconds
+
+
+def test_a_learner_is_measured_as_far_as_a_second_or_two_allow():
+    quick = training_time("logistic", 500, 4, 3, clock=ticking(0.25))
+    assert (quick.probe_labels, quick.probe_samples) == (500, 500)
+    assert quick.fit_s(1000) == pytest.approx(0.25 / 500 * 1000)
+    assert quick.predict_s(1000) == pytest.approx(0.25 / 500 * 1000)
+    slow = training_time("logistic", 500, 4, 3, clock=ticking(8.0))
+    assert slow.probe_labels == 32
+    assert slow.fit_s(500) == pytest.approx(8.0 / 32 * 500)
+    few = training_time("logistic", 5, 4, 3, clock=ticking(0.25))
+    assert few.probe_labels == 32
+
+
+def test_a_network_is_measured_by_one_epoch():
+    pytest.importorskip("torch")
+    learner = {"name": "lenet5", "side": 16, "device": "cpu"}
+    for epochs in (7, 40):
+        given = learner if epochs == 40 else {**learner, "epochs": epochs}
+        found = training_time(given, 64, 4, 3, clock=ticking(0.25))
+        assert found.probe_labels == 64
+        assert found.fit_s(128) == pytest.approx(epochs * 0.25 * 2)
+
+
 def test_plan_probes_the_encoder(run):
     pytest.importorskip("PIL.Image")
-    assert "Embeddings, once: " in run("plan", 1000, 784, "--encoder", "pixels")[1]
+    few_labels = ["--labels", 64]  # so that the learner is measured at once
+    assert "Embeddings, once: " in run("plan", 1000, 784, "--encoder", "pixels", *few_labels)[1]
     few, many = (
-        json.loads(run("plan", n, 784, "--encoder", "pixels", "--json")[1])["embed_s"]
+        json.loads(run("plan", n, 784, "--encoder", "pixels", *few_labels, "--json")[1])["embed_s"]
         for n in (1_000, 100_000)
     )
     assert 0 < few < many
@@ -339,6 +395,185 @@ def test_an_image_folder_becomes_a_campaign(run, tmp_path):
     assert 0 <= done["accuracy"] <= 1
     image.fromarray(pixels[0]).save(tmp_path / "photos" / "new.png")
     assert json.loads(run("grow", "--json")[1]) == {"new": 1, "known": 30}
+    assert json.loads(run("grow", "--json")[1]) == {"new": 0, "known": 31}
+
+
+def test_texts_are_encoded_by_their_words_and_so_are_those_that_join(run, tmp_path):
+    said = {"up": "the lift goes up to the roof", "down": "water runs down into the cellar"}
+    lines = [f"s{at},{said[CLASSES[at % 2]]} {at % 5}" for at in range(40)]
+    path = tmp_path / "texts.csv"
+    path.write_text("\n".join(["id,text", *lines]) + "\n")
+    given = ["--manifest", path, "--text-column", "text", "--classes", "down,up"]
+    words = ["--encoder", "words", "--encoder-option", "dimensions=6"]
+    assert "no parameter 'side'" in run("init", *given, *words[:3], "side=3")[2]
+    assert "no parameter 'pool'" in run("init", *given, *words[:3], "pool=3")[2]
+    assert run("init", *given, *words)[0] == 0
+    assert json.loads(run("embed", "--json")[1]) == {"samples": 40, "dimensions": 6}
+    kept = (tmp_path / "campaign" / "words.npz").read_bytes()
+    with open(path, "a") as file:
+        file.write("n1,the lift goes up again\nn2,words that nobody knows yet\n")
+    assert json.loads(run("grow", "--json")[1]) == {"new": 2, "known": 40}
+    assert (tmp_path / "campaign" / "words.npz").read_bytes() == kept
+    with Session.open(tmp_path / "campaign", progress=False) as session:
+        near = session.embeddings[40].astype(float) @ session.embeddings[:40].T.astype(float)
+        assert near.argmax() % 2 == 1  # an even one goes down
+    (tmp_path / "campaign" / "words.npz").unlink()
+    with open(path, "a") as file:
+        file.write("n3,one more\n")
+    code, _, problem = run("grow")
+    assert code == 3
+    assert "has the words of this campaign" in problem
+    assert "Embeddings, once: " in run("plan", 100, 6, "--labels", 64, "--encoder", "words")[1]
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Return the options of init for a folder of tiny images by class."""
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 9, 9, 3), dtype=np.uint8)
+    pixels[::2, :5] //= 8
+    for at, one in enumerate(pixels):
+        path = tmp_path / "photos" / CLASSES[at % 2] / f"{at:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.fromarray(one).save(path)
+    return ["--images", tmp_path / "photos", "--encoder", "pixels", "--encoder-option", "side=4"]
+
+
+def label_and_step(run, tmp_path, number):
+    """Label a batch by the folders of its images; return its ids and the round."""
+    ids = [pick["id"] for pick in json.loads(run("propose", number, "--json")[1])["picks"]]
+    write_labels(tmp_path / "labels.csv", {id: id.split("/")[0] for id in ids})
+    assert run("submit", tmp_path / "labels.csv")[0] == 0
+    code, said, problem = run("step", "--json")
+    assert code == 0, problem
+    return ids, json.loads(said)
+
+
+@pytest.mark.parametrize("start", ["cold", "warm"])
+@pytest.mark.parametrize("learner", ["resnet18", "lenet5"])
+def test_networks_learn_from_the_images_of_a_folder(run, photos, tmp_path, learner, start):
+    pytest.importorskip("torch")
+    size = {"resnet18": ["width=2", "side=8"], "lenet5": ["side=16", "channels=3"]}[learner]
+    options = ["epochs=2", f"start={start}", "crop=1", "device=cpu", *size]
+    given = [word for one in options for word in ("--learner-option", one)]
+    assert run("init", *photos, "--learner", learner, *given, "--test-share", 0.3)[0] == 0
+    assert run("embed")[0] == 0
+    played = [label_and_step(run, tmp_path, 4) for _ in range(3)]
+    assert all(done["trained"] and 0 <= done["accuracy"] <= 1 for _, done in played[1:])
+    assert len({id for ids, _ in played for id in ids}) == 12
+    assert f"'name': '{learner}', 'epochs': 2" in json.loads(run("status", "--json")[1])["learner"]
+    campaign = tmp_path / "campaign"
+    assert len(list(campaign.glob("learned-*.npz"))) == (start == "warm")
+    assert not (campaign / "learning.checkpoint").exists()
+    # Every command above was a process of its own as far as the session goes. One that stays open:
+    with Session.create(
+        tmp_path / "open",
+        Pool.from_folder(tmp_path / "photos"),
+        embeddings=np.array(opened_rows(campaign)),
+        learner={"name": learner, **read_tables(campaign / "socbi.toml")["init"]["learner"]},
+        test={id: id.split("/")[0] for id in held_out(campaign)},
+        progress=False,
+    ) as session:
+        for ids, _ in played:
+            assert session.propose(4).ids == ids
+            session.submit({id: id.split("/")[0] for id in ids})
+            session.step()
+
+
+def opened_rows(campaign):
+    with Session.open(campaign, progress=False) as session:
+        return session.embeddings
+
+
+def held_out(campaign):
+    with Session.open(campaign, progress=False) as session:
+        return session._samples.ids(session._held_out[:, 0])
+
+
+def test_a_saved_network_is_an_encoder_by_its_file(run, photos, tmp_path):
+    pytest.importorskip("torch")
+    from socbi.encoders import DinoEncoder, DinoSettings
+
+    settings = DinoSettings(image_size=16, local_size=8, width=12, depth=1, heads=2)
+    DinoEncoder(settings).save(tmp_path / "dino.pt")
+    options = ["--encoder", "dino", "--encoder-option", f"file={tmp_path / 'dino.pt'}"]
+    assert run("init", *photos[:2], *options)[0] == 0
+    assert json.loads(run("embed", "--json")[1])["dimensions"] == 12
+
+
+def test_parts_have_parameters_on_the_line_and_in_the_toml(run, manifest, tmp_path):
+    fade = ["--strategy-option", "fade=0.5"]
+    strength = ["--learner", "logistic", "--learner-option", "strength=2"]
+    assert run("init", *manifest, *fade, *strength)[0] == 0
+    path = tmp_path / "campaign" / "socbi.toml"
+    table = read_tables(path)["init"]
+    assert table["learner"] == {"name": "logistic", "strength": 2}
+    assert table["strategy"] == {"name": "coverage-margin", "fade": 0.5}
+    assert "[init.learner]" in path.read_text()
+    assert run("init")[0] == 0  # all of it from the file, and nothing twice
+    assert read_tables(path)["init"] == table
+    assert run("init", "--learner-option", "start=warm")[0] == 0  # beside those of the file
+    assert read_tables(path)["init"]["learner"] == {**table["learner"], "start": "warm"}
+    assert run("init", "--strategy", "random")[0] == 0  # which has no fade
+    assert read_tables(path)["init"]["strategy"] == "random"
+    inner = ["--strategy", "diverse", "--strategy-option", "strategy=margin"]
+    assert run("init", *inner)[0] == 0
+    assert run("embed")[0] == 0
+    said = json.loads(run("status", "--json")[1])
+    assert said["strategy"] == "Diverse(strategy=Margin(), factor=5)"
+    assert said["learner"] == "{'name': 'logistic', 'strength': 2, 'start': 'warm'}"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--learner-option", "epochs=3"], "logistic has no parameter 'epochs'; it has strength"),
+        (["--learner-option", "epochs"], "--learner-option must be NAME=VALUE"),
+        (["--learner-option", "strength=null"], "leave it out for its default"),
+        (["--learner-option", "strength=-1"], "strength must be above 0, got -1"),
+        (["--learner-option", "strength=much"], "logistic cannot be made with"),
+        (["--learner", "deep"], "learner must be one of lenet5, logistic, resnet18, got 'deep'"),
+        (["--learner", "lenet5"], "this learner learns from images"),
+        (["--strategy", "margin", "--strategy-option", "k=3"], "no parameter 'k'; it takes none"),
+        (
+            ["--strategy-option", "fad=3"],
+            "coverage-margin has no parameter 'fad'; it has switch, fade",
+        ),
+        (["--strategy", "diverse"], "the strategy diverse needs strategy"),
+        (["--encoder-option", "side=3"], "--encoder-option needs --encoder"),
+    ],
+)
+def test_a_wrong_parameter_is_told_by_init(run, manifest, tmp_path, options, message):
+    code, _, said = run("init", *manifest, *options)
+    assert (code, len(said.splitlines())) == (2, 1)
+    assert message in said
+    assert not (tmp_path / "campaign" / "socbi.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--learner", "lenet5", "--learner-option", "side=12"], "lenet5 needs images of 16 pixel"),
+        (["--learner", "lenet5", "--learner-option", "epochs=0"], "epochs must be"),
+        (["--learner", "resnet18", "--learner-option", "wide=3"], "it has side, channels, width"),
+        (["--encoder-option", "width=3"], "the encoder pixels has no parameter 'width'; it has"),
+        (["--encoder", "text", "--encoder-option", "layers=3"], "it has model, device"),
+    ],
+)
+def test_a_wrong_parameter_for_images_is_told_by_init(run, photos, options, message):
+    pytest.importorskip("torch")
+    photos = [one for one in photos if "option" not in str(one) and "side" not in str(one)]
+    code, _, said = run("init", *photos, *options)
+    assert (code, len(said.splitlines())) == (2, 1)
+    assert message in said
+
+
+def test_a_table_of_a_part_needs_its_name(run, tmp_path):
+    (tmp_path / "campaign").mkdir()
+    (tmp_path / "campaign" / "socbi.toml").write_text("[init.learner]\nepochs = 3\n")
+    code, _, said = run("status")
+    assert code == 2
+    assert "has a table for learner without a name" in said
 
 
 def test_help_is_quick_and_loads_nothing_heavy():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -13,7 +15,14 @@ import numpy as np
 import pytest
 
 from socbi import InvalidInputError, MissingExtraError
-from socbi.encoders import ClipEncoder, FusedEncoder, PixelEncoder, TableEncoder, TextEncoder
+from socbi.encoders import (
+    ClipEncoder,
+    FusedEncoder,
+    PixelEncoder,
+    TableEncoder,
+    TextEncoder,
+    WordEncoder,
+)
 from socbi.pool import Pool
 
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
@@ -226,6 +235,123 @@ def test_text_messages(minilm, tmp_path):
         TextEncoder(str(tmp_path / "absent"))
     with pytest.raises(InvalidInputError, match="batch_size must be 1 or more"):
         TextEncoder("x", batch_size=0)
+
+
+# ---- words ---------------------------------------------------------------------------------------
+
+needs_sklearn = pytest.mark.skipif(find_spec("sklearn") is None, reason="no scikit-learn")
+THINGS = ("cats purr and sleep", "dogs bark and run", "rain falls on grey roofs")
+
+
+def sentences(count=60):
+    """Return texts of three themes, with words of their own."""
+    return [f"{THINGS[at % 3]} in week {at} of year {at % 7}" for at in range(count)]
+
+
+def tf_idf(texts, terms):
+    """Return what tf-idf says, slowly: a row of length 1 for each text."""
+    bags = []
+    for text in texts:
+        words = re.findall(r"\w+", text.lower())
+        bags.append([*words, *(f"{one} {two}" for one, two in itertools.pairwise(words))])
+    rows = np.zeros((len(texts), len(terms)))
+    for at, bag in enumerate(bags):
+        for place, term in enumerate(terms):
+            if term in bag:
+                having = sum(term in other for other in bags)
+                rarity = np.log((1 + len(bags)) / (1 + having)) + 1
+                rows[at, place] = (1 + np.log(bag.count(term))) * rarity
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@needs_sklearn
+def test_words_are_weighted_by_rarity_and_reduced_as_a_dense_decomposition_says():
+    texts = [*sentences(30), "Cats, cats and CATS purr"]
+    pool = Pool.from_arrays(text=texts)
+    encoder = WordEncoder(pool, dimensions=6)
+    rows = tf_idf(texts, encoder.terms)
+    expected = rows @ np.linalg.svd(rows)[2][:6].T
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    found = encoder.encode(list(pool))
+    assert found.dtype == np.float32
+    # The directions may point the other way or be turned; what is near what stays.
+    np.testing.assert_allclose(found @ found.T, expected @ expected.T, atol=2e-3)
+
+
+@needs_sklearn
+def test_texts_of_a_theme_are_near_and_unknown_words_nowhere():
+    encoder = WordEncoder(Pool.from_arrays(text=sentences()), dimensions=8)
+    new = ["Cats sleep", "dogs RUN", "grey rain falls", "quarks", ""]
+    near = encoder.encode(list(Pool.from_arrays(text=new)))
+    known = encoder.encode(list(Pool.from_arrays(text=sentences())))
+    assert (np.argmax(near[:3] @ known.T, axis=1) % 3).tolist() == [0, 1, 2]
+    np.testing.assert_allclose(np.linalg.norm(near, axis=1), [1, 1, 1, 0, 0], atol=1e-6)
+
+
+@needs_sklearn
+def test_the_same_texts_give_the_same_encoder_and_a_saved_one_is_it(tmp_path):
+    pool = Pool.from_arrays(text=sentences())
+    encoder, again = WordEncoder(pool), WordEncoder(pool)
+    assert encoder.fingerprint == again.fingerprint
+    assert WordEncoder(pool.subset(range(30))).fingerprint != encoder.fingerprint
+    assert WordEncoder(pool, dimensions=3).fingerprint.dim == 3
+    encoder.save(tmp_path / "words.npz")
+    loaded = WordEncoder.load(tmp_path / "words.npz")
+    assert loaded.fingerprint == encoder.fingerprint
+    assert loaded.terms == encoder.terms
+    new = list(Pool.from_arrays(text=["cats bark", "a new week"]))
+    np.testing.assert_array_equal(loaded.encode(new), encoder.encode(new))
+    assert [one.name for one in tmp_path.iterdir()] == ["words.npz"]
+
+
+@needs_sklearn
+def test_the_most_frequent_terms_are_known_and_counting_is_bounded(monkeypatch):
+    pool = Pool.from_arrays(text=sentences(300))
+    whole = WordEncoder(pool, most_terms=12)
+    assert len(whole.terms) == 12
+    assert {"week", "and", "in week"} <= set(whole.terms)
+    monkeypatch.setattr("socbi.encoders.words._COUNTED", 60)  # the rare ones go on the way
+    monkeypatch.setattr("socbi.encoders.words._LEARNED", 150)
+    assert set(WordEncoder(pool, most_terms=12).terms) == set(whole.terms)
+
+
+@needs_sklearn
+def test_few_texts_have_few_dimensions():
+    assert WordEncoder(Pool.from_arrays(text=["one"])).dim == 1
+    two = Pool.from_arrays(text=["the red cat", "the red cat", "loud horn", "loud horn"])
+    assert WordEncoder(two).dim == 2
+
+
+@needs_sklearn
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p: WordEncoder(p, dimensions=0), "dimensions must be a whole number from 1, got 0"),
+        (lambda p: WordEncoder(p, most_terms="9"), "most_terms must be a whole number from 1"),
+        (lambda p: WordEncoder(Pool.from_arrays(text=["?", ""])), "have no words to learn from"),
+        (lambda p: WordEncoder(p.subset([])), "the pool has no texts to learn from"),
+        (lambda p: WordEncoder(Pool.from_arrays(images=images(1))), "samples have image and no t"),
+        (lambda p: WordEncoder(p).encode(list(Pool.from_arrays(images=images(1)))), "has no text"),
+    ],
+)
+def test_messages_of_words(call, message):
+    with pytest.raises(InvalidInputError, match=message):
+        call(Pool.from_arrays(text=sentences()))
+
+
+@needs_sklearn
+def test_a_file_that_is_no_encoder_of_words_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        WordEncoder.load(tmp_path / "absent.npz")
+    WordEncoder(Pool.from_arrays(text=sentences())).save(tmp_path / "words.npz")
+    content = (tmp_path / "words.npz").read_bytes()
+    for wrong in (b"", b"nothing", content[: len(content) // 2]):
+        (tmp_path / "words.npz").write_bytes(wrong)
+        with pytest.raises(InvalidInputError, match="is no saved WordEncoder"):
+            WordEncoder.load(tmp_path / "words.npz")
+    np.savez(tmp_path / "new.npz", form=99, terms=[0], rarity=[0], components=[0])
+    with pytest.raises(InvalidInputError, match="has form 99 and this socbi reads form 1"):
+        WordEncoder.load(tmp_path / "new.npz")
 
 
 # ---- what is not there ---------------------------------------------------------------------------

@@ -198,6 +198,26 @@ def test_another_root_has_problems_of_its_own(tmp_path):
     assert small(root="a").problems_in(tmp_path) in found
 
 
+def test_another_text_model_has_problems_and_records_of_its_own(tmp_path):
+    words, model = small(), small(text_model="models/one")
+    assert words.problems_in(tmp_path) != model.problems_in(tmp_path)
+    files = [{run.file_in(tmp_path) for run in study.runs()} for study in (words, model)]
+    assert files[0].isdisjoint(files[1])
+
+
+def test_texts_are_encoded_by_their_words(tmp_path):
+    root = tmp_path / "data" / "trec"
+    root.mkdir(parents=True)
+    asked = {"NUM:count": "How many wheels has a cart of age", "HUM:ind": "Who painted the wall of"}
+    for name, count in (("trec_train_5500", 60), ("TREC_10", 20)):
+        lines = [f"{kind} {asked[kind]} {at} ?" for at in range(count // 2) for kind in asked]
+        (root / f"{name}.label").write_text("\n".join(lines) + "\n", encoding="latin-1")
+    made = made_problem("trec", tmp_path / "problems", root=tmp_path / "data")
+    np.testing.assert_allclose(np.linalg.norm(made.vectors, axis=1), 1, atol=1e-5)
+    assert made.full_accuracy == 1
+    assert made.classes == 2
+
+
 def test_half_a_line_is_passed_over_and_written_again(tmp_path):
     whole = run_study(small(), tmp_path, workers=1, progress=False)
     victim = sorted((tmp_path / "records").iterdir())[0]

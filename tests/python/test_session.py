@@ -19,6 +19,7 @@ from socbi import (
 from socbi.encoders import PixelEncoder
 from socbi.measures import l1_balance
 from socbi.pool import Pool
+from socbi.session import Grown
 from socbi.strategies import Random, Strategy
 
 CLASSES = ["left", "right"]
@@ -403,6 +404,75 @@ def test_a_session_of_images_embeds_them_and_grows(tmp_path, clock):
             session.grow(more)
 
 
+class Counting(PixelEncoder):
+    """Remembers what it was given."""
+
+    def __init__(self, side):
+        super().__init__(side)
+        self.given = []
+
+    def prepare(self, sample):
+        self.given.append(sample.id)
+        return super().prepare(sample)
+
+    def encode(self, batch):
+        return np.array([np.ravel(sample.image) / 255 for sample in batch], np.float32)
+
+
+def test_samples_that_are_here_are_neither_read_nor_embedded_again(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for at, one in enumerate(images(12)):
+        image.fromarray(one).save(folder / f"{at:02}.png")
+    pool = Pool.from_folder(folder)
+    few = pool.subset(range(8))
+    # Whether an encoder made the embeddings that are here, or they were given.
+    for name, made in (
+        ("made", {"encoder": Counting(4)}),
+        ("given", {"embeddings": vectors(8, 16)}),
+    ):
+        with Session.create(tmp_path / name, few, classes=CLASSES, progress=False, **made):
+            pass
+    for at in range(8):
+        (folder / f"{at:02}.png").write_bytes(b"no image any more")
+    for name in ("made", "given"):
+        with Session.open(tmp_path / name, progress=False) as session:
+            encoder = Counting(4)
+            assert session.grow(few, encoder=encoder) == Grown(0, 8)
+            assert session._database.one("SELECT count(*) FROM growths") == 1  # its creation
+            assert session.unknown(pool.ids) == ["08.png", "09.png", "10.png", "11.png"]
+            assert session.grow(pool, encoder=encoder) == Grown(4, 8)
+            assert session.grow(pool, encoder=encoder) == Grown(0, 12)
+            assert sorted(encoder.given) == ["08.png", "09.png", "10.png", "11.png"]
+            expected = PixelEncoder(4).encode([pool.sample(at) for at in range(8, 12)])
+            np.testing.assert_allclose(session.embeddings[8:], expected, atol=1e-3)
+
+
+def test_unreadable_samples_begin_no_session_and_join_none(tmp_path):
+    pytest.importorskip("PIL.Image")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "broken.png").write_bytes(b"no image")
+    broken = Pool.from_folder(tmp_path / "photos")
+    given = {"encoder": PixelEncoder(4), "on_problem": "skip"}
+    with pytest.raises(InvalidInputError, match="none of 1 samples has an embedding of pixels"):
+        Session.create(tmp_path / "none", broken, classes=CLASSES, progress=False, **given)
+    some = Pool.from_arrays(images=images(3), ids=["a", "b", "c"])
+    with Session.create(
+        tmp_path / "some", some, encoder=PixelEncoder(4), classes=CLASSES, progress=False
+    ) as session:
+        assert session.grow(broken, **given) == Grown(0, 0)
+
+
+def test_a_growth_by_nothing_reads_no_embedding(begin, tmp_path):
+    rows = vectors(50)
+    session = begin(rows=rows)
+    path = tmp_path / "rows.npy"
+    np.save(path, np.full_like(rows, np.nan))  # which would be refused if it were read
+    assert session.grow(list(range(50)), embeddings=path) == Grown(0, 50)
+    assert np.array_equal(session.embeddings, rows)
+
+
 class Sixteen(PixelEncoder):
     """Another encoder of as many dimensions."""
 
@@ -414,6 +484,142 @@ class Sixteen(PixelEncoder):
         from dataclasses import replace
 
         return replace(super().fingerprint, name="other")
+
+
+# ---- learners of images --------------------------------------------------------------------------
+
+LENET = {"name": "lenet5", "side": 16, "epochs": 1, "crop": 0, "device": "cpu"}
+
+
+def images(n, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, 16, 16), dtype=np.uint8)
+
+
+def learn_a_round(session, first):
+    """Label two samples of each class, and step."""
+    session.submit({f"i{first + at}": CLASSES[at % 2] for at in range(4)})
+    return session.step()
+
+
+def predicted(session):
+    return session._predictions.read(session.rounds[-1].number)
+
+
+def test_a_network_learns_from_images_that_are_no_files_and_from_those_that_join(tmp_path):
+    pytest.importorskip("torch")
+    pixels = images(30)
+    ids = [f"i{at}" for at in range(30)]
+    few = Pool.from_arrays(images=pixels[:20], ids=ids[:20])
+    whole = Pool.from_arrays(images=pixels, ids=ids)
+    given = {"classes": CLASSES, "progress": False, "learner": LENET}
+    session = Session.create(tmp_path / "s", few, encoder=PixelEncoder(4), **given)
+    assert learn_a_round(session, 0).trained
+    session = again(session)
+    assert session.grow(whole, encoder=PixelEncoder(4)).new == 10
+    session = again(session)
+    learn_a_round(session, 10)
+    once = Session.create(tmp_path / "once", whole, encoder=PixelEncoder(4), **given)
+    learn_a_round(once, 0)
+    learn_a_round(once, 10)
+    np.testing.assert_array_equal(predicted(session), predicted(once))
+    kept = (tmp_path / "s" / "images-16x1.bin").read_bytes()
+    assert kept == pixels.tobytes()
+    session.close()
+    once.close()
+
+
+def test_a_network_may_take_over_where_images_are_files(tmp_path):
+    pytest.importorskip("torch")
+    image = pytest.importorskip("PIL.Image")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for at, one in enumerate(images(20)):
+        image.fromarray(one).save(folder / f"i{at}.png")
+    pool = Pool.from_folder(folder)
+    renamed = Pool.from_arrays(images=images(20), ids=[f"i{at}.png" for at in range(20)])
+    given = {"classes": CLASSES, "progress": False, "encoder": PixelEncoder(4)}
+    labels = {f"i{at}.png": CLASSES[at % 2] for at in range(8)}
+    with Session.create(tmp_path / "files", pool, **given) as session:
+        session.submit(labels)
+        session.step()
+    with Session.open(tmp_path / "files", learner=LENET, progress=False) as session:
+        session.submit({"i9.png": "left"})
+        assert session.step().trained
+        assert "lenet5" in session.status().learner
+    with Session.open(tmp_path / "files", learner={**LENET, "side": 20}) as session:
+        session.submit({"i10.png": "left"})
+        session.step()
+    assert [one.name for one in (tmp_path / "files").glob("images-*")] == ["images-20x1.bin"]
+    with Session.create(tmp_path / "arrays", renamed, **given) as session:
+        session.submit(labels)
+    with (
+        Session.open(tmp_path / "arrays", learner=LENET) as session,
+        pytest.raises(SessionError, match=r"no image file is known of the sample 'i0\.png'"),
+    ):
+        session.step()
+
+
+def test_a_kill_among_epochs_loses_one_and_changes_nothing(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    pool = Pool.from_arrays(images=images(20), ids=[f"i{at}" for at in range(20)])
+    given = {"classes": CLASSES, "progress": False, "encoder": PixelEncoder(4)}
+    given["learner"] = {**LENET, "epochs": 4, "start": "warm"}
+    with Session.create(tmp_path / "whole", pool, **given) as session:
+        learn_a_round(session, 0)
+        learn_a_round(session, 4)
+        expected = predicted(session)
+    session = Session.create(tmp_path / "killed", pool, **given)
+    learn_a_round(session, 0)
+    from socbi.learners import ImageLearner
+
+    epochs, whole = [], ImageLearner._epoch
+
+    def dying(self, parts, known, epoch):
+        if len(epochs) == 2:
+            raise KeyboardInterrupt
+        epochs.append(epoch)
+        return whole(self, parts, known, epoch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageLearner, "_epoch", dying)
+        with pytest.raises(KeyboardInterrupt):
+            learn_a_round(session, 4)
+    session = again(session)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            ImageLearner,
+            "_epoch",
+            lambda self, *given: epochs.append(given[1]) or whole(self, *given),
+        )
+        session.step()
+    assert len(epochs) == 4
+    np.testing.assert_array_equal(predicted(session), expected)
+    session.close()
+
+
+def test_a_logistic_learner_that_starts_warm_goes_on_after_a_restart(begin):
+    rows = vectors()
+    warm = {"name": "logistic", "start": "warm"}
+    one = play(begin("one", rows, learner=warm), 4, rows)
+    session = begin("other", rows, learner=warm)
+    assert play(session, 4, rows, reopened=True) == one
+    folder = session.folder.parent / "one"
+    with again(session) as opened, Session.open(folder, progress=False) as kept:
+        np.testing.assert_array_equal(predicted(opened), predicted(kept))
+    damaged = session.folder / "learned-000004.npz"
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    with Session.open(session.folder, progress=False) as opened:
+        opened.submit({int(opened.propose(1).ids[0]): "left"})
+        with pytest.raises(SessionError, match=r"learned-000004\.npz cannot be read"):
+            opened.step()
+
+
+def test_a_learner_of_images_needs_images(tmp_path, begin):
+    pytest.importorskip("torch")
+    with pytest.raises(InvalidInputError, match="this learner learns from images"):
+        begin(learner="lenet5")
+    with pytest.raises(InvalidInputError, match="channels must be 1 or 3, got 2"):
+        begin(learner={"name": "lenet5", "channels": 2})
 
 
 # ---- parts ---------------------------------------------------------------------------------------
@@ -459,9 +665,17 @@ def test_parameters_of_parts_are_recorded(begin):
     ("given", "error", "message"),
     [
         ({"strategy": "best"}, InvalidInputError, "strategy must be one of .*got 'best'"),
-        ({"strategy": {"name": "random", "x": 1}}, InvalidInputError, "cannot be made with"),
+        (
+            {"strategy": {"name": "random", "x": 1}},
+            InvalidInputError,
+            "random has no parameter .x.; it takes none",
+        ),
         ({"strategy": 3}, InvalidTypeError, "strategy must be a name"),
-        ({"learner": "deep"}, InvalidInputError, "learner must be one of logistic, got 'deep'"),
+        (
+            {"learner": "deep"},
+            InvalidInputError,
+            "learner must be one of lenet5, logistic, resnet18, got 'deep'",
+        ),
         ({"learner": 3}, InvalidTypeError, "learner must be a name"),
         ({"classes": None}, InvalidInputError, "say what labels there are"),
         ({"classes": ["a"]}, InvalidInputError, "two or more different names"),

@@ -1,7 +1,7 @@
 """``socbi.toml``: the options of the commands, written down.
 
 A table is named after a command and its keys after the options, with ``_`` or ``-``. What is given
-on the command line goes before.
+on the command line goes before. A part with parameters has a table within: ``[init.learner]``.
 """
 
 from __future__ import annotations
@@ -40,9 +40,13 @@ def read_tables(path: Path) -> dict[str, dict[str, Any]]:
                 f"{path} has {name!r} outside of a table; put it below the command that it is for, "
                 "such as [init]"
             )
+    return {name: _underscored(table) for name, table in found.items()}
+
+
+def _underscored(table: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: {key.replace("-", "_"): value for key, value in table.items()}
-        for name, table in found.items()
+        key.replace("-", "_"): _underscored(value) if isinstance(value, Mapping) else value
+        for key, value in table.items()
     }
 
 
@@ -67,18 +71,21 @@ def checked_tables(
 def write_table(path: Path, name: str, table: Mapping[str, Any]) -> None:
     """Write one table of a file, and keep its others; what is None or empty is left out."""
     lines = [f"[{name}]"]
-    lines += [
-        f"{key} = {_toml(value)}" for key, value in table.items() if value not in (None, [], ())
-    ]
+    said = {key: value for key, value in table.items() if value not in (None, [], ())}
+    inner = {key: value for key, value in said.items() if isinstance(value, Mapping)}
+    lines += [f"{key} = {_toml(value)}" for key, value in said.items() if key not in inner]
+    for key, parameters in inner.items():
+        lines += ["", f"[{name}.{key}]"]
+        lines += [f"{one} = {_toml(value)}" for one, value in parameters.items()]
     others = _without(path.read_text(encoding="utf-8"), name) if path.exists() else ""
     write_whole(path, "\n".join(lines) + "\n" + (f"\n{others}" if others else ""))
 
 
 def _without(text: str, name: str) -> str:
-    """Return a TOML text without one of its tables, comments and all."""
+    """Return a TOML text without one of its tables and those within, comments and all."""
     kept, inside = list[str](), False
     for line in text.splitlines(keepends=True):
-        header = re.fullmatch(r"\s*\[\s*([\w-]+)\s*\]\s*(#.*)?", line.rstrip("\r\n"))
+        header = re.fullmatch(r"\s*\[\s*([\w-]+)\s*(\.[^\]]*)?\]\s*(#.*)?", line.rstrip("\r\n"))
         if header is not None:
             inside = header[1] == name
         if not inside:
@@ -87,5 +94,8 @@ def _without(text: str, name: str) -> str:
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{key} = {_toml(one)}" for key, one in value.items())
+        return f"{{ {inside} }}"
     # Strings, numbers and lists are written as in JSON, and so are truth values.
     return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

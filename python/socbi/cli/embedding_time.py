@@ -10,7 +10,7 @@ from socbi.encoders import Encoder
 from socbi.errors import InvalidInputError
 from socbi.pool import Pool
 
-__all__ = ["seconds_a_sample"]
+__all__ = ["made_samples", "seconds_a_sample"]
 
 _MOST = 32
 _WORDS = (
@@ -18,21 +18,20 @@ _WORDS = (
 )
 
 
-def seconds_a_sample(encoder: Encoder, kind: str, *, side: int = 224) -> float:
-    """Return what a sample takes once the encoder is warm, without reading it from the disk.
+def made_samples(kind: str, *, side: int = 224) -> Pool:
+    """Return samples for an encoder: images of noise, or texts of twenty words."""
+    if kind in ("text", "words"):
+        return Pool.from_arrays(text=[f"{_WORDS} {at}" for at in range(_MOST)])
+    if kind in ("clip", "dino", "pixels"):
+        pixels = np.random.default_rng(0).integers(0, 256, (_MOST, side, side, 3), np.uint8)
+        return Pool.from_arrays(images=pixels)
+    raise InvalidInputError(f"there is no probe of the encoder {kind!r}")
 
-    Images are made of noise, ``side`` pixels to a side; texts have twenty words.
-    """
-    number = min(_MOST, encoder.batch_size)
-    if kind == "text":
-        pool = Pool.from_arrays(text=[f"{_WORDS} {at}" for at in range(number)])
-    elif kind in ("clip", "dino", "pixels"):
-        pixels = np.random.default_rng(0).integers(0, 256, (number, side, side, 3), np.uint8)
-        pool = Pool.from_arrays(images=pixels)
-    else:
-        raise InvalidInputError(f"there is no probe of the encoder {kind!r}")
-    samples = list(pool)
-    encoder.encode(samples[:1])
+
+def seconds_a_sample(encoder: Encoder, samples: Pool) -> float:
+    """Return what a sample takes once the encoder is warm, without reading it from the disk."""
+    batch = list(samples)[: encoder.batch_size]
+    encoder.encode(batch[:1])
     began = time.perf_counter()
-    encoder.encode(samples)
-    return (time.perf_counter() - began) / number
+    encoder.encode(batch)
+    return (time.perf_counter() - began) / len(batch)

@@ -1,4 +1,4 @@
-"""From the options of ``init`` to a pool, an encoder and a session."""
+"""From the options of ``init`` to a pool and a session."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from socbi.encoders import ClipEncoder, DinoEncoder, Encoder, PixelEncoder, TextEncoder
+from socbi.cli.encoders_by_name import begun_encoder, check_encoder, encoder_of, kept_encoder
 from socbi.errors import InvalidInputError, MissingExtraError
 from socbi.pool import Pool
 from socbi.pool.intake import OnProblem
 from socbi.session import Grown, Session
 from socbi.session.beginning import checked_tests
+from socbi.session.images import check_images
+from socbi.session.learners_by_name import learner_maker
 from socbi.session.settings import Settings, checked_classes
+from socbi.session.strategies_by_name import strategy_of
 from socbi.session.vector_file import checked_vectors
 
-__all__ = ["ENCODERS", "check_init", "created", "encoder_of", "joined", "listed", "pool_of"]
+__all__ = ["check_init", "created", "joined", "listed", "pool_of"]
 
-ENCODERS: dict[str, Any] = {
-    "clip": ClipEncoder,
-    "dino": DinoEncoder,
-    "pixels": PixelEncoder,
-    "text": TextEncoder,
-}
 
-# Small, quick on a processor, and what many begin with; text:MODEL names another.
-_TEXT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+# Samples that an encoder is made for when it is only to be seen whether it can be.
+_TRIED = 100
 
 
 def pool_of(options: Mapping[str, Any]) -> Pool:
@@ -47,22 +44,6 @@ def pool_of(options: Mapping[str, Any]) -> Pool:
     )
 
 
-def encoder_of(options: Mapping[str, Any]) -> Encoder:
-    """Return the encoder that is named."""
-    name = options.get("encoder")
-    if name is None:
-        raise InvalidInputError(
-            f"say what makes embeddings: --encoder {'|'.join(ENCODERS)}, or give --embeddings FILE"
-        )
-    kind, _, model = str(name).partition(":")
-    if kind not in ENCODERS or (model and kind != "text"):
-        raise InvalidInputError(
-            f"--encoder must be one of {', '.join(ENCODERS)}, or text:MODEL; got {name!r}"
-        )
-    made: Encoder = TextEncoder(model or _TEXT_MODEL) if kind == "text" else ENCODERS[kind]()
-    return made
-
-
 def created(folder: Path, options: Mapping[str, Any], *, progress: bool) -> Session:
     """Return the session that the options of ``init`` describe, begun in its folder."""
     pool = pool_of(options)
@@ -74,7 +55,9 @@ def created(folder: Path, options: Mapping[str, Any], *, progress: bool) -> Sess
         folder,
         pool,
         embeddings=embeddings,
-        encoder=None if embeddings is not None else encoder_of(options),
+        encoder=None
+        if embeddings is not None
+        else begun_encoder(options.get("encoder"), pool, folder),
         classes=list(classes),
         strategy=options.get("strategy") or "coverage-margin",
         learner=options.get("learner") or "logistic",
@@ -107,8 +90,14 @@ def check_init(pool: Pool, options: Mapping[str, Any]) -> None:
     checked_tests(_tests(pool, options["test_share"], options["seed"]), tuple(options["classes"]))
     if "image" in pool.modalities:
         _need_pillow()
+    strategy_of(options["strategy"])
+    learner = learner_maker(options["learner"])
+    learner.check()
+    if learner.images is not None:
+        check_images(pool)
     if options["embeddings"] is None:
-        encoder_of(options)
+        # Made now, so that weights that are not there are told now; of words some do.
+        encoder_of(options["encoder"], pool.subset(range(min(len(pool), _TRIED))))
         return
     try:
         rows = np.load(options["embeddings"], mmap_mode="r")
@@ -135,11 +124,17 @@ def joined(session: Session, options: Mapping[str, Any], given: Mapping[str, str
     if "images" in chosen or "manifest" in chosen:
         options = {**options, "images": None, "manifest": None, "embeddings": None}
     found = {**options, **chosen}
-    embeddings = found.get("embeddings")
+    embeddings, pool = found.get("embeddings"), pool_of(found)
+    if embeddings is None:
+        check_encoder(found.get("encoder"))
+        if not session.unknown(pool.ids):
+            return Grown(0, len(pool))  # and no model is loaded to embed nothing
     return session.grow(
-        pool_of(found),
+        pool,
         embeddings=embeddings,
-        encoder=None if embeddings is not None else encoder_of(found),
+        encoder=None
+        if embeddings is not None
+        else kept_encoder(found.get("encoder"), pool, session.folder),
         on_problem="skip" if found.get("skip_problems") else "raise",
     )
 

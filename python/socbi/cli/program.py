@@ -15,6 +15,7 @@ import typer.main
 
 from socbi.cli import configuration
 from socbi.cli.exits import Exit, exit_of, told
+from socbi.cli.part_options import part_of, split_tables
 from socbi.errors import InvalidInputError, SessionError
 
 __all__ = [
@@ -43,6 +44,18 @@ another process, 5 labels refused, 6 disk full, 7 nothing left to propose, 130 i
 
 app = typer.Typer(name="socbi", help=_ABOUT, no_args_is_help=True, pretty_exceptions_enable=False)
 
+EncoderOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="A parameter of the encoder; may be repeated."),
+]
+StrategyOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="A parameter of the strategy; may be repeated."),
+]
+LearnerOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="A parameter of the learner; may be repeated."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -54,6 +67,8 @@ class _Chosen:
     config: Path | None = None
     quiet = False
     debug = False
+    tables: dict[str, dict[str, dict[str, Any]]] = {}  # noqa: RUF012
+    """For each command the parameters of parts, as the TOML has them."""
 
 
 @app.callback()
@@ -71,16 +86,18 @@ def _before(
 ) -> None:
     """Take what holds for every command."""
     _Chosen.folder, _Chosen.config = campaign, config
-    _Chosen.quiet, _Chosen.debug = quiet, debug
+    _Chosen.quiet, _Chosen.debug, _Chosen.tables = quiet, debug, {}
     path = campaign / configuration.FILE if config is None else config
     if config is None and not path.exists():
         return
     tables = configuration.read_tables(path)
     configuration.checked_tables(tables, _options(), path)
-    context.default_map = {
-        command.replace("_", "-"): {key: _joined(value) for key, value in table.items()}
-        for command, table in tables.items()
-    }
+    context.default_map = {}
+    for command, table in tables.items():
+        plain, _Chosen.tables[command] = split_tables(table, f"{path} [{command}]")
+        context.default_map[command.replace("_", "-")] = {
+            key: _joined(value) for key, value in plain.items()
+        }
 
 
 @app.command()
@@ -100,13 +117,18 @@ def init(
         str | None, typer.Option(help="What labels there are, with commas between.")
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Makes embeddings: clip, dino, pixels, text or text:MODEL.")
+        str | None, typer.Option(help="Makes embeddings: clip, dino, pixels, text or words.")
     ] = None,
+    encoder_option: EncoderOption = None,
     embeddings: Annotated[
         str | None, typer.Option(help="An .npy file with a row a sample, in place of an encoder.")
     ] = None,
     strategy: Annotated[str, typer.Option(help="Chooses.")] = "coverage-margin",
-    learner: Annotated[str, typer.Option(help="Learns.")] = "logistic",
+    strategy_option: StrategyOption = None,
+    learner: Annotated[
+        str, typer.Option(help="Learns: logistic of embeddings, resnet18 or lenet5 of images.")
+    ] = "logistic",
+    learner_option: LearnerOption = None,
     policy: Annotated[
         str, typer.Option(help="Which label counts: latest, first, majority or ask.")
     ] = "latest",
@@ -121,8 +143,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Describe a campaign in socbi.toml; nothing is embedded yet."""
-    from socbi.cli.making import check_init, encoder_of, listed, pool_of
-    from socbi.session.parts import learner_maker, strategy_of
+    from socbi.cli.making import check_init, listed, pool_of
 
     options: dict[str, Any] = {
         "images": _absolute(images),
@@ -133,10 +154,10 @@ def init(
         "label_column": label_column,
         "id_column": id_column,
         "classes": listed(classes),
-        "encoder": encoder,
+        "encoder": _part("init", "encoder", encoder, encoder_option),
         "embeddings": _absolute(embeddings),
-        "strategy": strategy,
-        "learner": learner,
+        "strategy": _part("init", "strategy", strategy, strategy_option),
+        "learner": _part("init", "learner", learner, learner_option),
         "policy": policy,
         "lease_days": lease_days,
         "test_share": test_share,
@@ -148,10 +169,6 @@ def init(
             f"{_Chosen.folder} holds a campaign already; give -C another folder, or go on with it"
         )
     pool = pool_of(options)
-    if embeddings is None:
-        encoder_of(options)
-    strategy_of(strategy)
-    learner_maker(learner)
     options["classes"] = options["classes"] or [str(one) for one in pool.classes]
     if len(options["classes"]) < 2:
         raise InvalidInputError("say what labels there are, two or more: --classes cat,dog")
@@ -337,41 +354,23 @@ def plan(
     encoder: Annotated[
         str | None, typer.Option(help="As for init: a batch is encoded to see how fast it is.")
     ] = None,
+    encoder_option: EncoderOption = None,
+    learner: Annotated[
+        str, typer.Option(help="As for init: it learns made samples to see how fast it is.")
+    ] = "logistic",
+    learner_option: LearnerOption = None,
+    batch: Annotated[int, typer.Option(help="Labels of a round.")] = 100,
     as_json: Json = False,
 ) -> None:
     """Say what a campaign will cost in memory, disk and time, before it is begun."""
-    from socbi.neighbors import plan as planned
+    from socbi.cli.planning import embedding_s, planned
 
-    graph = planned(samples, dimensions, k, samples)
-    counts = planned(samples, dimensions, k, labels)
-    disk = {
-        "embeddings": 2 * samples * dimensions,
-        "graph": graph.graph_bytes,
-        "predictions": 3 * 4 * samples * classes,
-    }
-    embed_s = None
-    if encoder is not None:
-        from socbi.cli.embedding_time import seconds_a_sample
-        from socbi.cli.making import encoder_of
-
-        made = encoder_of({"encoder": encoder})
-        embed_s = samples * seconds_a_sample(made, encoder.partition(":")[0])
-    said = {
-        "embed_s": embed_s,
-        "graph": asdict(graph.choice),
-        "counts": asdict(counts.choice),
-        "disk_bytes": disk,
-        "disk_total_bytes": sum(disk.values()),
-        "memory_bytes": max(graph.choice.memory_bytes, counts.choice.memory_bytes),
-    }
-    parts = ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in disk.items())
-    _print(
-        as_json,
-        said,
-        f"The neighbour graph, once:\n{graph}\n\nThe neighbours of {labels:,} labels, over all "
-        f"rounds:\n{counts}\n\nDisk: {sum(disk.values()) / 1e6:,.0f} MB ({parts})"
-        + ("" if embed_s is None else f"\nEmbeddings, once: {embed_s:,.0f} s, and reading"),
-    )
+    made_by = _part("plan", "encoder", encoder, encoder_option)
+    learned_by = _part("plan", "learner", learner, learner_option)
+    found = planned(samples, dimensions, labels, batch, classes, k, learned_by)
+    embed_s = None if made_by is None else embedding_s(made_by, samples)
+    words = "" if embed_s is None else f"\nEmbeddings, once: {embed_s:,.0f} s, and reading"
+    _print(as_json, {"embed_s": embed_s, **found.said()}, f"{found}{words}")
 
 
 @app.command(context_settings=_PASSED_ON)
@@ -496,6 +495,11 @@ def _init_options() -> dict[str, Any]:
     return options
 
 
+def _part(command: str, what: str, name: str | None, options: list[str] | None) -> Any:
+    """Return a part as the library takes it, from the line and from the TOML."""
+    return part_of(what, name, options, _Chosen.tables.get(command, {}).get(what))
+
+
 def _begun() -> bool:
     """Say whether the folder has a whole campaign: an embed that failed leaves half of one."""
     from socbi.session.database import Database
@@ -534,7 +538,8 @@ def _options() -> dict[str, set[str]]:
     for one in app.registered_commands:
         assert one.callback is not None
         names = set(one.callback.__annotations__) - {"return", "context", "as_json"}
-        found[one.callback.__name__] = names
+        # In a TOML the parameters of a part stand in its table.
+        found[one.callback.__name__] = {one for one in names if not one.endswith("_option")}
     return found
 
 

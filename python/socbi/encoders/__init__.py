@@ -8,6 +8,7 @@ from socbi.encoders.fused import FusedEncoder
 from socbi.encoders.pixels import PixelEncoder
 from socbi.encoders.table import TableEncoder
 from socbi.encoders.text import TextEncoder
+from socbi.encoders.words import WordEncoder
 
 __all__ = [
     "ClipEncoder",
@@ -20,5 +21,6 @@ __all__ = [
     "PixelEncoder",
     "TableEncoder",
     "TextEncoder",
+    "WordEncoder",
     "embed",
 ]

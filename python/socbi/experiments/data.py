@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from socbi.encoders import PixelEncoder, TableEncoder, TextEncoder
+from socbi.encoders import PixelEncoder, TableEncoder, TextEncoder, WordEncoder
 from socbi.encoders.encoder import Encoder, Vectors
 from socbi.errors import InvalidInputError
 from socbi.experiments.problem import Problem
@@ -60,8 +60,8 @@ def made_problem(
     Parameters
     ----------
     data
-        As `socbi.pool.datasets.names` has it: images become pixels, tables standardised columns.
-        Without an official test split, 30% are held out, by class.
+        As `socbi.pool.datasets.names` has it: images become pixels, tables standardised columns,
+        texts vectors of words. Without an official test split, 30% are held out, by class.
     folder
         Where problems are kept, one folder each.
     root
@@ -74,7 +74,8 @@ def made_problem(
     side
         Images become so many pixels to a side, or as many as they have.
     text_model
-        Encodes texts: what `TextEncoder` takes. A folder of problems is for one model.
+        Encodes texts: what `TextEncoder` takes; by default a `WordEncoder` that learned from the
+        pool. A folder of problems is for one of them.
     """
     place = Path(folder) / problem_name(data, imbalance, pool_size, side)
     if Problem.exists(place):
@@ -169,12 +170,7 @@ def _encoder_of(pool: Pool, side: int, text_model: Any) -> Encoder:
         return PixelEncoder(min(side, *image.size))
     if "table" in pool.modalities:
         return TableEncoder(pool)
-    if "text" in pool.modalities and text_model is not None:
-        return TextEncoder(text_model)
-    raise InvalidInputError(
-        "only images, tables and, with text_model=, texts are encoded here; embed "
-        "other samples and give the vectors to Problem.make"
-    )
+    return WordEncoder(pool) if text_model is None else TextEncoder(text_model)
 
 
 def _encoded(encoder: Encoder, pool: Pool) -> Vectors:

@@ -54,7 +54,7 @@ class Study:
     side: int = SIDE
     """Images become so many pixels to a side."""
     text_model: str | None = None
-    """Encodes texts: a sentence-transformers model or its folder. Another one, another folder."""
+    """Encodes texts: a sentence-transformers model or its folder; by default the words do."""
     root: str | os.PathLike[str] | None = None
     """Where the files are; by default what ``SOCBI_DATA`` names."""
     learner: MakeLearner = field(default=LogisticLearner)
@@ -90,15 +90,17 @@ class Study:
             yield Run(problem, protocol, arm, seed, self._made_of(arm, imbalance))
 
     def problems_in(self, folder: str | os.PathLike[str]) -> Path:
-        """Return where its problems are: a folder for each ``root``, as files may differ."""
-        if self.root is None:
-            return Path(folder) / "problems"
-        return Path(folder) / f"problems-{_digest(os.path.abspath(self.root))}"
+        """Return where its problems are, a folder for each ``root`` and model of texts."""
+        made_of = "" if self.root is None else os.path.abspath(self.root)
+        if self.text_model is not None:
+            made_of += f" {self.text_model}"
+        return Path(folder) / (f"problems-{_digest(made_of)}" if made_of else "problems")
 
     def _made_of(self, arm: str, imbalance: float) -> str:
         """Return all that a campaign follows from beside its problem's name, protocol and seed."""
         root = None if self.root is None else os.path.abspath(self.root)
-        return identity([self.arms[arm], self.learner, root, imbalance, self.pool_size, self.side])
+        parts = [self.arms[arm], self.learner, root, imbalance, self.pool_size, self.side]
+        return identity(parts if self.text_model is None else [*parts, self.text_model])
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from socbi.encoders.devices import chosen_device, import_torch
 from socbi.errors import InvalidInputError, InvalidTypeError
-from socbi.learners.networks import lenet5, resnet18
+from socbi.learners.networks import check_side, lenet5, resnet18
 from socbi.learners.training_set import (
     Probabilities,
     Start,
@@ -139,6 +139,30 @@ class ImageLearner:
                     logits = self._network(self._normalised(self._raw(some)))
                     found[begin : begin + len(some)] = logits.double().softmax(1).cpu().numpy()
         return in_columns(found, self._known.seen, self._known.classes)
+
+    def remembered(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what the next fit begins at as arrays; nothing where it begins anew."""
+        if self._start == "cold" or self._known is None or self._network is None:
+            return {}
+        weights = {
+            f"weights {name}": tensor.cpu().numpy()
+            for name, tensor in self._network.state_dict().items()
+        }
+        return {"seen": self._known.seen, "classes": np.array(self._known.classes), **weights}
+
+    def remember(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from what another learner, made as this one, has `remembered`."""
+        seen, none = state["seen"], np.empty(0, np.int64)
+        network = self._made(len(seen))
+        network.load_state_dict(
+            {
+                name.removeprefix("weights "): self._torch.from_numpy(np.array(value))
+                for name, value in state.items()
+                if name.startswith("weights ")
+            }
+        )
+        self._known = TrainingSet(none, none, seen, int(state["classes"]))
+        self._network = network
 
     # ---- training --------------------------------------------------------------------------------
 
@@ -272,6 +296,7 @@ class ResNetLearner(ImageLearner):
             return resnet18(channels, side, classes, width)
 
         super().__init__(images, made, **settings)
+        check_side("resnet18", self._images.shape[-1])
 
 
 class LeNetLearner(ImageLearner):
@@ -279,6 +304,7 @@ class LeNetLearner(ImageLearner):
 
     def __init__(self, images: npt.NDArray[np.uint8], **settings: Any) -> None:
         super().__init__(images, lenet5, **settings)
+        check_side("lenet5", self._images.shape[-1])
 
 
 def _batches(order: Any, size: int) -> list[Any]:

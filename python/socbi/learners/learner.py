@@ -14,6 +14,9 @@ __all__ = ["Learner"]
 class Learner(Protocol):
     """Learns from the labels so far, and says how likely each class is.
 
+    One that starts warm may have ``remembered() -> dict[str, array]`` and ``remember(state)``, with
+    which a session lets it go on after a restart from where it was.
+
     It is made with what it sees of the samples (vectors, images), so that ids are all it is given
     later. The same labels give the same probabilities, in whatever order they come, unless it
     starts warm.

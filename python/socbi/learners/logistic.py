@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from socbi.errors import InvalidInputError
 from socbi.learners.scaling import Scaling
-from socbi.learners.training_set import Start
+from socbi.learners.training_set import Start, TrainingSet
 from socbi.learners.wrapped import SklearnLearner
 from socbi.neighbors.neighbor_index import checked_matrix
 
@@ -55,6 +56,28 @@ class LogisticLearner(SklearnLearner):
         self._scaling = Scaling.of(rows)
         estimator = LogisticRegression(C=strength, tol=_TOLERANCE, max_iter=_MOST_STEPS)
         super().__init__(estimator, rows, start=start)
+
+    def remembered(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what the next fit begins at as arrays; nothing where it begins anew."""
+        if self._start == "cold" or self._known is None or self._fitted is None:
+            return {}
+        return {
+            "seen": self._known.seen,
+            "classes": np.array(self._known.classes),
+            "weights": self._fitted.coef_,
+            "offsets": self._fitted.intercept_,
+        }
+
+    def remember(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from what another learner, made as this one, has `remembered`."""
+        from sklearn.base import clone
+
+        seen, none = state["seen"], np.empty(0, np.int64)
+        fitted = clone(self._estimator).set_params(warm_start=True)
+        fitted.coef_, fitted.intercept_ = state["weights"], state["offsets"]
+        fitted.classes_ = np.arange(len(seen))
+        self._known = TrainingSet(none, none, seen, int(state["classes"]))
+        self._fitted = fitted
 
     def _rows(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         return self._scaling.scaled(self._features[ids])

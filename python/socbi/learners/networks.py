@@ -7,7 +7,7 @@ from typing import Any
 from socbi.encoders.devices import import_torch
 from socbi.errors import InvalidInputError
 
-__all__ = ["lenet5", "resnet18"]
+__all__ = ["check_side", "lenet5", "resnet18"]
 
 # Up to so many pixels ResNet-18 looks at every pixel; above, its first layer takes every other, so
 # that the stages see the same sizes at 64 as at 32.
@@ -18,7 +18,7 @@ _SMALLEST = {"lenet5": 16, "resnet18": 8}
 def lenet5(channels: int, side: int, classes: int) -> Any:
     """Return LeNet-5 with rectifiers and maxima: (n, channels, side, side) -> (n, classes)."""
     nn = import_torch("dino").nn
-    _check_side("lenet5", side)
+    check_side("lenet5", side)
     padding = 2 if side < 32 else 0  # 28 pixels are read as 32, as in the original
     left = ((side + 2 * padding - 4) // 2 - 4) // 2
     return nn.Sequential(
@@ -33,7 +33,7 @@ def resnet18(channels: int, side: int, classes: int, width: int = 64) -> Any:
     """Return ResNet-18 with a stem of one 3x3 layer: (n, channels, side, side) -> (n, classes)."""
     torch = import_torch("dino")
     nn: Any = torch.nn
-    _check_side("resnet18", side)
+    check_side("resnet18", side)
 
     class Block(nn.Module):  # type: ignore[misc]
         """Two 3x3 layers beside a shortcut."""
@@ -66,7 +66,8 @@ def resnet18(channels: int, side: int, classes: int, width: int = 64) -> Any:
     return nn.Sequential(*stages, *head)
 
 
-def _check_side(name: str, side: int) -> None:
+def check_side(name: str, side: int) -> None:
+    """Refuse images that are too small for a network."""
     if side < _SMALLEST[name]:
         raise InvalidInputError(
             f"{name} needs images of {_SMALLEST[name]} pixels or more, got {side}; give larger ones"

@@ -18,7 +18,7 @@ from socbi.pool.intake import OnProblem
 from socbi.session.samples import contents_of
 from socbi.session.vector_file import checked_vectors, pieces
 
-__all__ = ["Embeddings", "Incoming", "PoolChoice", "incoming", "numbered_from"]
+__all__ = ["Embeddings", "Incoming", "PoolChoice", "check_some", "incoming", "numbered_from"]
 
 PoolChoice: TypeAlias = Pool | Sequence[SampleId] | None
 """A pool, or the ids alone, or nothing for the ids 0 to n-1."""
@@ -114,7 +114,9 @@ def incoming(
     if isinstance(embeddings, Shelf):
         if pool is None:
             raise InvalidInputError("a shelf of embeddings needs the pool, or its ids")
-        return _from_shelf(pool, embeddings, 0.0)
+        found = _from_shelf(pool, embeddings, 0.0)
+        check_some(found, len(pool))
+        return found
     array = _array(embeddings)
     ids = _ids_of(pool, len(array))
     rows = checked_vectors(array, len(ids))
@@ -135,13 +137,18 @@ def _from_shelf(pool: Pool | Sequence[SampleId], shelf: Shelf, embed_s: float) -
     ids = _ids_of(pool, len(pool))
     there = shelf.ids()
     kept = [place for place, id in enumerate(ids) if id in there]
-    if not kept:
-        raise InvalidInputError(
-            f"none of {len(ids):,} samples has an embedding of {shelf.fingerprint.name}; embed "
-            "the pool first"
-        )
     known = pool if isinstance(pool, Pool) else None
     return Incoming([ids[one] for one in kept], known, kept, None, shelf, embed_s)
+
+
+def check_some(coming: Incoming, given: int) -> None:
+    """Refuse samples of which none has an embedding."""
+    if given and not coming.ids:
+        assert coming.shelf is not None
+        raise InvalidInputError(
+            f"none of {given:,} samples has an embedding of {coming.shelf.fingerprint.name}; give "
+            "samples that can be read, or embed the pool first"
+        )
 
 
 def _array(embeddings: Any) -> npt.NDArray[Any]:

@@ -7,8 +7,11 @@ from typing import Any
 
 from socbi.errors import SessionError
 from socbi.session.database import Database
+from socbi.session.learners_by_name import LearnerMaker
+from socbi.session.strategies_by_name import strategy_spec
+from socbi.strategies import Strategy
 
-__all__ = ["record_parts", "recorded"]
+__all__ = ["learner_name", "parts_to_keep", "record_parts", "recorded"]
 
 
 def recorded(database: Database, name: str, given: Any) -> Any:
@@ -25,14 +28,42 @@ def recorded(database: Database, name: str, given: Any) -> Any:
     return spec
 
 
-def record_parts(database: Database, specs: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def parts_to_keep(
+    strategy: Strategy, start: Strategy, maker: LearnerMaker, learner: Any
+) -> dict[str, Any]:
+    """Return what is kept of the parts, by which `recorded` finds them again.
+
+    What is not of this library is kept under ``foreign`` by what it says of itself.
+    """
+    return {
+        "strategy": strategy_spec(strategy),
+        "start": strategy_spec(start),
+        "learner": maker.spec,
+        "foreign": {"strategy": repr(strategy), "start": repr(start), "learner": repr(learner)},
+    }
+
+
+def record_parts(database: Database, parts: Mapping[str, Any]) -> None:
     """Keep what the session goes on with, where it is not what was kept."""
-    foreign = database.meta("foreign")
-    changed = {name: spec for name, spec in specs.items() if spec != database.meta(name)}
+    names = ("strategy", "start", "learner")
+    changed = [name for name in names if parts[name] != database.meta(name)]
     if not changed:
         return
+    foreign = {**database.meta("foreign"), **{name: parts["foreign"][name] for name in changed}}
     with database.writing("settings"):
-        for name, spec in changed.items():
-            database.put_meta(name, spec)
-            foreign[name] = repr(given[name])
+        for name in changed:
+            database.put_meta(name, parts[name])
         database.put_meta("foreign", foreign)
+
+
+def learner_name(spec: Mapping[str, Any] | None, otherwise: str) -> str:
+    """Return a learner of socbi as it may be given, and another one as it says of itself.
+
+    Examples
+    --------
+    >>> learner_name({"name": "logistic"}, "")
+    'logistic'
+    """
+    if spec is None:
+        return otherwise
+    return str(spec["name"]) if len(spec) == 1 else repr(dict(spec))

@@ -31,6 +31,11 @@ class Samples:
         last = self._database.one("SELECT max(position) FROM samples")
         return 0 if last is None else int(last) + 1
 
+    @property
+    def numbered(self) -> bool:
+        """Say whether ids are whole numbers, and not strings."""
+        return isinstance(self.ids([0])[0], int)
+
     def positions(self, ids: Iterable[SampleId]) -> dict[SampleId, int]:
         """Return the positions of those ids that there are."""
         found: dict[SampleId, int] = {}

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,35 +16,37 @@ import numpy.typing as npt
 
 from socbi.encoders import Encoder
 from socbi.errors import InvalidInputError, InvalidTypeError, SessionError
-from socbi.measures import l1_balance
 from socbi.neighbors.metrics import MetricName
 from socbi.neighbors.neighbor_index import checked_count
 from socbi.pool import Pool, SampleId
 from socbi.pool.intake import OnProblem
-from socbi.session.beginning import begin, checked_tests
-from socbi.session.creation import Embeddings, Incoming, PoolChoice, incoming, numbered_from
+from socbi.session.beginning import Source, begin_in, checked_tests
+from socbi.session.creation import (
+    Embeddings,
+    Incoming,
+    PoolChoice,
+)
 from socbi.session.database import Database
 from socbi.session.drawing import draw
+from socbi.session.growing import joining, keep_joined, places_of_new
 from socbi.session.hit_counts import Counted, HitCounts
 from socbi.session.holder import Holder
+from socbi.session.images import Images, check_images
 from socbi.session.knowledge import Knowledge
 from socbi.session.label_book import GivenLabels, Label, LabelBook, Received
 from socbi.session.labels import ConflictPolicy
-from socbi.session.parts import (
-    LearnerChoice,
-    StrategyChoice,
-    learner_maker,
-    strategy_of,
-    strategy_spec,
-)
+from socbi.session.learners_by_name import LearnerChoice, LearnerMaker, learner_maker
+from socbi.session.model import Model
 from socbi.session.predictions import Predictions
 from socbi.session.proposals import Pick, Proposal, Proposals
-from socbi.session.recorded_parts import record_parts, recorded
-from socbi.session.round import Round, StageTimes
-from socbi.session.samples import Samples, insert_samples
+from socbi.session.recorded_parts import learner_name, parts_to_keep, record_parts, recorded
+from socbi.session.round import Round
+from socbi.session.round_log import RoundLog, class_counts
+from socbi.session.samples import Samples
 from socbi.session.settings import ClassName, Settings, checked_classes, checked_seconds
+from socbi.session.standing import Standing
 from socbi.session.status import Grown, Status
-from socbi.session.training import learned
+from socbi.session.strategies_by_name import StrategyChoice, strategy_of
 from socbi.session.vector_file import VectorFile
 from socbi.strategies import Strategy
 from socbi.types import IdArray
@@ -86,7 +87,7 @@ class Session:
         database: Database,
         strategy: Strategy,
         start: Strategy,
-        learner: Callable[[npt.NDArray[Any]], Any],
+        learner: LearnerMaker,
         names: tuple[str, str],
         *,
         encoder: Encoder | None,
@@ -98,9 +99,7 @@ class Session:
         self._database = database
         self._strategy = strategy
         self._start = start
-        self._make_learner = learner
         self._names = names
-        self._learner: tuple[int, Any] | None = None  # for how many samples it was made
         self._encoder = encoder
         self._clock = clock
         self._progress = progress
@@ -110,10 +109,14 @@ class Session:
         self._samples = Samples(database)
         self._proposals = Proposals(database, self._samples)
         self._predictions = Predictions(folder)
+        self._model = Model(folder, learner, self._predictions)
+        self._images: Images | None = None
+        if learner.images is not None:
+            self._images = Images(folder, learner.images, progress=progress)
         self._file = VectorFile(folder, self.settings.dim, self.settings.dtype)
         tests = database.rows("SELECT position, place FROM held_out ORDER BY position")
         self._held_out = np.array(tests, np.int64).reshape(-1, 2)
-        self._read_rounds()
+        self._log = RoundLog(database)
         self._size = len(self._samples)
         self._vectors = self._file.mapped(self._size)
         self._book = LabelBook(
@@ -122,8 +125,9 @@ class Session:
             self.settings.classes,
             self.settings.policy,
             self._held_out[:, 0],
-            self._last_label,
+            self._log.last_label,
         )
+        self._standing = Standing(self._book, self._proposals, self._held_out[:, 0])
         self._counts: HitCounts | None = None
         if self.settings.counts is not None:
             self._counts = HitCounts(
@@ -180,8 +184,9 @@ class Session:
         start
             Chooses until there is a model, where the strategy needs one.
         learner
-            Learns: ``"logistic"``; a mapping of name and parameters; a learner; or a function that
-            makes one of the embeddings.
+            Learns: ``"logistic"`` of the embeddings, ``"resnet18"`` or ``"lenet5"`` of the images;
+            a mapping of name and parameters; a learner; or a function that makes one of the
+            embeddings.
         test
             Samples that are held out, with their classes: they are never proposed, and each round
             is measured on them.
@@ -208,7 +213,10 @@ class Session:
         """
         home = Path(folder)
         chosen, first = strategy_of(strategy), strategy_of(start)
-        spec, _ = learner_maker(learner)
+        maker = learner_maker(learner)
+        maker.check()
+        if maker.images is not None:
+            check_images(pool)
         if classes is None and isinstance(pool, Pool) and pool.classes:
             classes = pool.classes
         if classes is None:
@@ -226,30 +234,16 @@ class Session:
         tests = checked_tests(test, wanted.classes)
         if home.exists() and not home.is_dir():
             raise SessionError(f"{home} is not a folder; give the path of a folder")
-        home.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as held:
-            held.callback(Holder(home, clock()).release)
-            database = Database(home)
-            held.callback(database.close)
-            if database.begun:
-                raise SessionError(f"{home} holds a session already; Session.open opens it")
-            coming = incoming(
-                pool, embeddings, encoder, home, on_problem=on_problem, progress=progress
-            )
-            settings = replace(wanted, dim=coming.dim, dtype=coming.dtype, encoder=coming.encoder)
-            VectorFile(home, settings.dim, settings.dtype).write_behind(0, coming.vectors())
-            kept = {
-                "settings": settings.to_json(),
-                "strategy": strategy_spec(chosen),
-                "start": strategy_spec(first),
-                "learner": spec,
-                "foreign": {
-                    "strategy": repr(chosen),
-                    "start": repr(first),
-                    "learner": repr(learner),
-                },
-            }
-            begin(database, coming, kept, tests, clock())
+        begin_in(
+            home,
+            wanted,
+            parts_to_keep(chosen, first, maker, learner),
+            tests,
+            maker.images,
+            Source(pool, embeddings, encoder, on_problem),
+            clock=clock,
+            progress=progress,
+        )
         return cls.open(
             home,
             strategy=chosen,
@@ -287,20 +281,17 @@ class Session:
             chosen = {"strategy": strategy, "start": start, "learner": learner}
             found = {name: recorded(database, name, one) for name, one in chosen.items()}
             picks, first = strategy_of(found["strategy"]), strategy_of(found["start"])
-            spec, maker = learner_maker(found["learner"])
-            specs = {
-                "strategy": strategy_spec(picks),
-                "start": strategy_spec(first),
-                "learner": spec,
-            }
-            record_parts(database, specs, {**found, "strategy": picks, "start": first})
+            maker = learner_maker(found["learner"])
+            if learner is not None:
+                maker.check()
+            record_parts(database, parts_to_keep(picks, first, maker, found["learner"]))
             session = cls(
                 home,
                 database,
                 picks,
                 first,
                 maker,
-                (repr(picks), _learner_name(spec, repr(found["learner"]))),
+                (repr(picks), learner_name(maker.spec, repr(found["learner"]))),
                 encoder=encoder,
                 clock=clock,
                 progress=progress,
@@ -335,9 +326,9 @@ class Session:
             strategy, learner = database.meta("strategy"), database.meta("learner")
             names = (
                 repr(strategy_of(strategy)) if strategy else foreign["strategy"],
-                _learner_name(learner, foreign["learner"]),
+                learner_name(learner, foreign["learner"]),
             )
-            first, maker = strategy_of("random"), learner_maker("logistic")[1]  # neither is used
+            first, maker = strategy_of("random"), learner_maker("logistic")  # neither is used
             looking = cls(
                 home,
                 database,
@@ -394,7 +385,7 @@ class Session:
         with self._lock:
             self._check_open()
             now = self._clock()
-            rounds = len(self._rounds)
+            rounds = len(self._log)
             before = self._proposals.out_with(who, rounds, now)
             if before:
                 self._proposals.renew(before, now + lasts)
@@ -419,9 +410,7 @@ class Session:
         who = _checked_annotator(annotator)
         with self._lock:
             self._check_open()
-            return self._book.add(
-                labels, who, made_at=self._clock(), round_number=len(self._rounds)
-            )
+            return self._book.add(labels, who, made_at=self._clock(), round_number=len(self._log))
 
     def check_labels(self, labels: GivenLabels) -> None:
         """Refuse labels that `submit` would refuse, with its errors; nothing is taken.
@@ -439,9 +428,9 @@ class Session:
         """
         with self._lock:
             self._check_open()
-            same = self._book.last == self._last_label and self._size == self._stepped_size
-            if self._rounds and same:
-                return self._rounds[-1]
+            same = (self._book.last, self._size) == (self._log.last_label, self._log.samples)
+            if self._log.last is not None and same:
+                return self._log.last
             if self._book.last == 0:
                 raise InvalidInputError("there are no labels yet: propose() and submit() first")
             return self._stepped()
@@ -457,7 +446,8 @@ class Session:
         """Let samples join; those whose ids are here are passed over.
 
         Their embeddings are given, or made by ``encoder``, by default that which the session was
-        opened with. They are candidates from the next `step` on.
+        opened with; nothing is read or made of samples that are here. They are candidates from the
+        next `step` on.
         """
         with self._lock:
             self._check_open()
@@ -466,24 +456,19 @@ class Session:
                 raise InvalidInputError(
                     "samples that join need embeddings: give embeddings= or encoder="
                 )
-            coming = incoming(
+            new, known = joining(
                 pool,
                 embeddings,
                 maker,
                 self.folder,
+                self._samples,
+                self.settings,
                 on_problem=on_problem,
                 progress=self._progress,
             )
-            if pool is None:
-                coming = numbered_from(coming, self._size)
-            self._check_alike(coming)
-            self._check_ids(coming)
-            known = self._samples.positions(coming.ids)
-            places = [place for place, one in enumerate(coming.ids) if one not in known]
-            new = coming.only(places)
-            if places:
-                self._append(new)
-            return Grown(len(places), len(known))
+            if len(new.ids):
+                self._join(new)
+            return Grown(len(new.ids), known)
 
     # ---- looking in ------------------------------------------------------------------------------
 
@@ -493,20 +478,20 @@ class Session:
             self._check_open()
             votes = self._book.votes
             positions, places = votes.labelled()
-            last = self._last_label
+            now = self._clock()
             return Status(
                 samples=self._size,
                 held_out=len(self._held_out),
                 labels=len(positions),
                 cannot_tell=len(votes.untellable()),
                 conflicts=len(votes.conflicts()),
-                out=len(self._proposals.leased(self._clock())),
-                left=len(self._candidates(self._clock())),
-                since_last_round=self._book.last - last,
-                rounds=len(self._rounds),
+                out=len(self._proposals.leased(now)),
+                left=len(self._standing.candidates(self._known_size(), now)),
+                since_last_round=self._book.last - self._log.last_label,
+                rounds=len(self._log),
                 proposals=self._proposals.count(),
-                class_counts=self._class_counts(places),
-                last=self._rounds[-1] if self._rounds else None,
+                class_counts=class_counts(self.classes, places),
+                last=self._log.last,
                 strategy=self._names[0],
                 learner=self._names[1],
             )
@@ -514,12 +499,27 @@ class Session:
     @property
     def rounds(self) -> tuple[Round, ...]:
         """Return the records of all rounds."""
-        return tuple(self._rounds)
+        return self._log.records
 
     @property
     def classes(self) -> tuple[ClassName, ...]:
         """Return what labels there are."""
         return self.settings.classes
+
+    def unknown(self, ids: Sequence[SampleId]) -> list[SampleId]:
+        """Return those ids that no sample has, in their order: what `grow` would let join.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> rows, classes = np.ones((20, 2), np.float32), ["left", "right"]
+        >>> with Session.create(tempfile.mkdtemp(), embeddings=rows, classes=classes) as session:
+        ...     session.unknown([18, 19, 20])
+        [20]
+        """
+        with self._lock:
+            self._check_open()
+            return [ids[place] for place in places_of_new(self._samples, ids)]
 
     def labels(self) -> dict[SampleId, Label]:
         """Return the label of each sample that has one, by the policy; CANNOT_TELL included."""
@@ -541,7 +541,7 @@ class Session:
     @property
     def numbered(self) -> bool:
         """Say whether ids are whole numbers, and not strings."""
-        return isinstance(self._samples.ids([0])[0], int)
+        return self._samples.numbered
 
     def next_expiry(self) -> float | None:
         """Return when the first of the leases ends, by the clock; None where nothing is out."""
@@ -573,25 +573,21 @@ class Session:
 
     def __repr__(self) -> str:
         """Return where it is and how large."""
-        return f"<Session {str(self.folder)!r}: {self._size:,} samples, {len(self._rounds)} rounds>"
+        return f"<Session {str(self.folder)!r}: {self._size:,} samples, {len(self._log)} rounds>"
 
     # ---- proposing -------------------------------------------------------------------------------
 
     def _draw(self, n: int, who: str, now: float, expires: float) -> None:
         """Choose samples and keep them as a proposal, if there are any left."""
-        number = self._proposals.count() + 1
-        rounds = len(self._rounds)
+        number, rounds = self._proposals.count() + 1, len(self._log)
         began = time.perf_counter()
-        leased = self._proposals.leased(now)
-        asked = [
-            one
-            for one in np.setdiff1d(self._book.votes.undecided(), leased).tolist()
-            if self._book.votes.vote(one, who) is None
-        ][:n]
-        candidates = self._candidates(now)
-        rng = np.random.default_rng([self.settings.seed, rounds, number])
+        known = self._known_size()
         knowledge = self._knowledge()
-        state = knowledge.state(candidates, self._pending(leased))
+        state = knowledge.state(
+            self._standing.candidates(known, now), self._standing.pending(known, now)
+        )
+        asked = self._standing.disputed(who, now)[:n]
+        rng = np.random.default_rng([self.settings.seed, rounds, number])
         drawn = draw(state, asked, n, self._strategy, self._start, rng)
         if not drawn.positions:
             return
@@ -606,211 +602,112 @@ class Session:
             choose_s=time.perf_counter() - began - knowledge.graph_s,
         )
 
-    def _candidates(self, now: float) -> IdArray:
-        """Return the samples that the last model knows and nobody has, ascending."""
-        free = np.ones(self._known_size(), np.bool_)
-        for taken in (
-            self._held_out[:, 0],
-            self._book.votes.spoken_of(),
-            self._proposals.leased(now),
-        ):
-            free[taken[taken < len(free)]] = False
-        return np.flatnonzero(free)
-
-    def _pending(self, leased: IdArray) -> IdArray:
-        """Return what was chosen or labelled since the last round, ascending.
-
-        Whether a label came yet makes no difference, so that batches do not depend on how quick
-        annotators are.
-        """
-        votes = self._book.votes
-        useful = np.setdiff1d(votes.spoken_of(), votes.untellable())
-        known = np.concatenate([self._book.stepped[0], self._held_out[:, 0]])
-        found = np.setdiff1d(np.union1d(leased, useful), known)
-        return found[found < self._known_size()]
-
     def _known_size(self) -> int:
         """Return how many samples there were at the last round; before the first one, are."""
-        return self._stepped_size if self._rounds else self._size
-
-    def _kept_rounds(self) -> list[int]:
-        """Return the last rounds that have predictions, oldest first."""
-        trained = [one.number for one in self._rounds if one.trained]
-        return trained[-self.settings.models :]
+        return self._log.samples if len(self._log) else self._size
 
     def _knowledge(self) -> Knowledge:
         """Return what a strategy may know: all as of the last round."""
-        trained = bool(self._rounds) and self._rounds[-1].trained
         return Knowledge(
             self.folder,
             self.settings,
             self._vectors[: self._known_size()],
             self._book.stepped,
-            self._kept_rounds() if trained else [],
+            self._log.with_models(self.settings.models) if self._log.has_model else [],
             self._predictions,
-            self._counts if self._rounds else None,
+            self._counts if len(self._log) else None,
             progress=self._progress,
         )
 
     # ---- stepping --------------------------------------------------------------------------------
 
     def _stepped(self) -> Round:
-        number = len(self._rounds) + 1
         positions, places = self._book.votes.labelled()
-        counted = None if self._counts is None else self._follow(self._counts, positions)
-        began = time.perf_counter()
         trained = len(np.unique(places)) > 1
-        accuracy = self._train(number, positions, places) if trained else None
-        train_s = time.perf_counter() - began
-        record = self._record(number, positions, places, counted, trained, accuracy, train_s)
         try:
-            with self._database.writing("a round") as connection:
-                connection.execute(
-                    "INSERT INTO rounds VALUES (?, ?, ?, ?, ?)",
-                    (number, record.made_at, self._book.last, self._size, record.to_json()),
-                )
-                if counted is not None:
-                    HitCounts.record(connection, number, counted)
+            counted = self._counted(positions)
+            began = time.perf_counter()
+            accuracy = self._learned(positions, places) if trained else None
+            record = self._log.record(
+                self._clock(),
+                self._book.votes,
+                self.classes,
+                self._size,
+                len(self._held_out),
+                counted,
+                accuracy=accuracy,
+                trained=trained,
+                train_s=time.perf_counter() - began,
+            )
+            self._log.keep(record, self._book.last, counted)
         except BaseException:
-            if self._counts is not None:
-                self._counts.forget()
+            self._forget_round()
             raise
-        self._read_rounds()
         self._book.stepped = (positions, places)
-        self._predictions.keep(set(self._kept_rounds()))
+        self._predictions.keep(set(self._log.with_models(self.settings.models)))
+        if trained:
+            self._model.keep(record.number)
         return record
 
-    def _follow(self, counts: HitCounts, labelled: IdArray) -> Counted:
+    def _counted(self, labelled: IdArray) -> Counted | None:
+        """Count what new labels hit, where counts are kept."""
+        if self._counts is None:
+            return None
         in_pool = np.setdiff1d(np.arange(self._size), self._held_out[:, 0])
-        try:
-            return counts.follow(self._vectors, labelled, self._book.votes.untellable(), in_pool)
-        except BaseException:
-            counts.forget()
-            raise
+        return self._counts.follow(self._vectors, labelled, self._book.votes.untellable(), in_pool)
 
-    def _train(self, number: int, positions: IdArray, places: IdArray) -> float | None:
+    def _learned(self, positions: IdArray, places: IdArray) -> float | None:
         """Keep what a new model says of all samples; return how often it is right on the tests."""
-        if self._learner is None or self._learner[0] != self._size:
-            self._learner = (self._size, self._make_learner(self._vectors))
-        classes = len(self.classes)
-        parts = learned(self._learner[1], positions, places, classes, self._size)
-        self._predictions.write(number, (self._size, classes), parts)
+        before = self._log.with_models(1)
+        found = self._model.learn(
+            len(self._log) + 1,
+            before[0] if before else None,
+            (positions, places),
+            (self._size, len(self.classes)),
+            self._seen,
+        )
         if len(self._held_out) == 0:
             return None
-        found = self._predictions.read(number)[self._held_out[:, 0]]
-        return float(np.mean(found.argmax(axis=1) == self._held_out[:, 1]))
+        tests, kinds = self._held_out.T
+        return float(np.mean(found[tests].argmax(axis=1) == kinds))
 
-    def _record(
-        self,
-        number: int,
-        positions: IdArray,
-        places: IdArray,
-        counted: Counted | None,
-        trained: bool,
-        accuracy: float | None,
-        train_s: float,
-    ) -> Round:
-        votes = self._book.votes
-        pool = self._size - len(self._held_out) - len(positions) - len(votes.untellable())
-        before = self._rounds[-1].labels if self._rounds else 0
-        tallies = np.bincount(places, minlength=len(self.classes))
-        return Round(
-            number=number,
-            made_at=self._clock(),
-            samples=self._size,
-            labels=len(positions),
-            new_labels=len(positions) - before,
-            cannot_tell=len(votes.untellable()),
-            conflicts=len(votes.conflicts()),
-            class_counts=self._class_counts(places),
-            balance=l1_balance(tallies),
-            accuracy=accuracy,
-            trained=trained,
-            k=None if counted is None else counted.k,
-            never_hit=None if counted is None else counted.never_hit,
-            pool=pool,
-            times=self._times(number - 1, counted, train_s),
-        )
+    def _seen(self) -> npt.NDArray[Any]:
+        """Return what the learner sees of the samples, a row each."""
+        if self._images is None:
+            return self._vectors
+        return self._images.mapped(self._database, self._samples)
 
-    def _times(self, over: int, counted: Counted | None, train_s: float) -> StageTimes:
-        """Return where the time went since the last round."""
-        choose_s, graph_s = self._database.rows(
-            "SELECT total(choose_s), total(json_extract(record, '$.graph_s')) FROM proposals "
-            "WHERE round = ?",
-            over,
-        )[0]
-        embed_s = self._database.one("SELECT total(embed_s) FROM growths WHERE round = ?", over)
-        search_s = graph_s + (counted.search_s if counted else 0.0)
-        update_s = counted.update_s if counted else 0.0
-        return StageTimes(update_s, choose_s, search_s, float(embed_s), train_s)
-
-    def _class_counts(self, places: IdArray) -> dict[str, int]:
-        tallies = np.bincount(places, minlength=len(self.classes)).tolist()
-        return {str(name): count for name, count in zip(self.classes, tallies, strict=True)}
+    def _forget_round(self) -> None:
+        """Drop what is in memory of a round that was not committed."""
+        self._model.forget()
+        if self._counts is not None:
+            self._counts.forget()
 
     # ---- growing ---------------------------------------------------------------------------------
 
-    def _check_alike(self, coming: Incoming) -> None:
-        if coming.dim != self.settings.dim:
-            raise InvalidInputError(
-                f"samples that join must have embeddings of {self.settings.dim} dimensions, like "
-                f"those that are here; got {coming.dim}"
-            )
-        mine = self.settings.encoder
-        if coming.encoder is not None and mine is not None and coming.encoder != mine:
-            raise InvalidInputError(
-                "samples that join must be embedded by the encoder of those that are here "
-                f"(fingerprint {mine}), got that of fingerprint {coming.encoder}"
-            )
-
-    def _check_ids(self, coming: Incoming) -> None:
-        """Refuse ids of the other kind: 7 and "7" would be two samples."""
-        if len(coming.ids) and isinstance(coming.ids[0], int) != self.numbered:
-            here, given = (
-                ("whole numbers", "strings") if self.numbered else ("strings", "whole numbers")
-            )
-            raise InvalidTypeError(
-                f"samples that join must have ids like those that are here, {here}; got {given}, "
-                f"such as {coming.ids[0]!r}"
-            )
-
-    def _append(self, new: Incoming) -> None:
+    def _join(self, new: Incoming) -> None:
+        """Write what is kept of samples, and commit them."""
         grown = self._file.write_behind(self._size, new.vectors())
-        with self._database.writing("samples that join") as connection:
-            insert_samples(connection, self._size, new.ids, new.contents())
-            number = connection.execute("SELECT count(*) FROM growths").fetchone()[0]
-            connection.execute(
-                "INSERT INTO growths VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    number,
-                    self._clock(),
-                    len(self._rounds),
-                    self._size,
-                    len(new.ids),
-                    new.embed_s,
-                ),
-            )
+        images = None
+        if self._images is not None:
+            self._images.mapped(self._database, self._samples)  # those before are there first
+            images = self._images.write(self._size, new.pool, new.positions)
+        keep_joined(
+            self._database,
+            new,
+            self._size,
+            rounds=len(self._log),
+            now=self._clock(),
+            images=images,
+        )
         self._size = grown
         self._vectors = self._file.mapped(grown)
 
     # ---- within ----------------------------------------------------------------------------------
 
-    def _read_rounds(self) -> None:
-        rows = self._database.rows("SELECT record, last_label, samples FROM rounds ORDER BY number")
-        self._rounds = [Round.from_json(row[0]) for row in rows]
-        self._last_label = rows[-1][1] if rows else 0
-        self._stepped_size = rows[-1][2] if rows else 0
-
     def _check_open(self) -> None:
         if self._closed:
             raise SessionError(f"the session in {self.folder} was closed; Session.open opens it")
-
-
-def _learner_name(spec: Mapping[str, Any] | None, otherwise: str) -> str:
-    """Return a learner of socbi as it may be given, and another one as it says of itself."""
-    if spec is None:
-        return otherwise
-    return str(spec["name"]) if len(spec) == 1 else repr(dict(spec))
 
 
 def _checked_annotator(annotator: str | None) -> str:

@@ -28,8 +28,8 @@ _ROWS = 16_384
 class VectorFile:
     """Rows of one length and type."""
 
-    def __init__(self, folder: Path, dim: int, dtype: str) -> None:
-        self.path = folder / FILE
+    def __init__(self, folder: Path, dim: int, dtype: str, name: str = FILE) -> None:
+        self.path = folder / name
         self.dim = dim
         self.dtype = np.dtype(dtype)
 
