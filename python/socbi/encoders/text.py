@@ -77,11 +77,9 @@ class TextEncoder(ModelEncoder):
 
 
 def _loaded(name: str, device: str | None) -> Any:
-    if find_spec("torchvision") is not None:  # which transformers imports where it is there
-        import_torchvision()
+    if find_spec("torchvision") is not None:
+        import_torchvision()  # transformers imports it where it is there, and fails with it
     try:
-        if find_spec("torchvision") is not None:
-            import_torchvision()  # transformers imports it where it is there, and fails with it
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise MissingExtraError(
