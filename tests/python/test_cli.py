@@ -422,8 +422,35 @@ def test_texts_are_encoded_by_their_words_and_so_are_those_that_join(run, tmp_pa
         file.write("n3,one more\n")
     code, _, problem = run("grow")
     assert code == 3
-    assert "has the words of this campaign" in problem
+    assert "has what the encoder words learned from this campaign" in problem
     assert "Embeddings, once: " in run("plan", 100, 6, "--labels", 64, "--encoder", "words")[1]
+
+
+def test_rows_of_a_table_are_encoded_and_so_are_those_that_join(run, tmp_path):
+    kinds = ("oak", "elm")
+    lines = [f"r{at},{at},{kinds[at % 2]},{at % 3}" for at in range(40)]
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["id,age,kind,code", *lines]) + "\n")
+    given = ["--manifest", path, "--table-columns", "age,kind,code", "--classes", "down,up"]
+    assert run("init", *given, "--encoder", "table")[0] == 0
+    assert json.loads(run("embed", "--json")[1]) == {"samples": 40, "dimensions": 4}
+    kept = (tmp_path / "campaign" / "table.json").read_bytes()
+    with open(path, "a") as file:
+        file.write("n1,1000,ash,0\n")
+    assert json.loads(run("grow", "--json")[1]) == {"new": 1, "known": 40}
+    assert (tmp_path / "campaign" / "table.json").read_bytes() == kept
+    with Session.open(tmp_path / "campaign", progress=False) as session:
+        joined = session.embeddings[40].astype(float)
+    age = (1000 - np.arange(40).mean()) / np.arange(40).std()
+    assert joined[0] == pytest.approx(age, rel=1e-3)
+    assert joined[1:3].tolist() == [0, 0]  # a kind that is not known
+    (tmp_path / "campaign" / "table.json").unlink()
+    with open(path, "a") as file:
+        file.write("n2,3,elm,1\n")
+    code, _, problem = run("grow")
+    assert code == 3
+    assert "has what the encoder table learned from this campaign" in problem
+    assert "Embeddings, once: " in run("plan", 100, 6, "--labels", 64, "--encoder", "table")[1]
 
 
 @pytest.fixture

@@ -265,6 +265,35 @@ def tf_idf(texts, terms):
 
 
 @needs_sklearn
+def test_a_table_encoder_is_saved_with_what_it_learned(tmp_path):
+    values = {"age": [1.5, None, 0.1], "kind": ["x", "\u00fc", "x"], "code": [1, 2, 2]}
+    pool = Pool.from_arrays(table=values)
+    encoder = TableEncoder(pool, categories=["code"])
+    encoder.save(tmp_path / "table.json")
+    again = TableEncoder.load(tmp_path / "table.json")
+    assert again.fingerprint == encoder.fingerprint
+    assert again.columns == encoder.columns
+    other = list(Pool.from_arrays(table={"age": [7, None], "kind": ["x", "z"], "code": [2, 3]}))
+    assert again.encode(other).tolist() == encoder.encode(other).tolist()
+    assert [one.name for one in tmp_path.iterdir()] == ["table.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[]", "no saved TableEncoder"),
+        ("{", "no saved TableEncoder"),
+        ('{"form": 1, "columns": [{"kind": "dates", "name": "a"}]}', "no saved TableEncoder"),
+        ('{"form": 1, "columns": [{"kind": "numbers", "name": "a"}]}', "no saved TableEncoder"),
+        ('{"form": 2, "columns": []}', "form 2 and this socbi reads form 1"),
+    ],
+)
+def test_a_file_that_is_no_encoder_of_tables_is_told(tmp_path, text, told):
+    (tmp_path / "table.json").write_text(text)
+    with pytest.raises(InvalidInputError, match=told):
+        TableEncoder.load(tmp_path / "table.json")
+
+
 def test_words_are_weighted_by_rarity_and_reduced_as_a_dense_decomposition_says():
     texts = [*sentences(30), "Cats, cats and CATS purr"]
     pool = Pool.from_arrays(text=texts)

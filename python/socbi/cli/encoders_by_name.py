@@ -11,6 +11,7 @@ from socbi.encoders import (
     DinoEncoder,
     Encoder,
     PixelEncoder,
+    TableEncoder,
     TextEncoder,
     WordEncoder,
 )
@@ -51,10 +52,15 @@ ENCODERS: dict[str, Callable[..., Encoder]] = {
     "clip": ClipEncoder,
     "dino": _dino,
     "pixels": PixelEncoder,
+    "table": TableEncoder,
     "text": _text,
     "words": WordEncoder,
 }
-_WORDS = "words.npz"
+# Those that learn from the samples of a campaign, and the file of its folder that keeps what.
+_LEARNED: dict[str, tuple[type[WordEncoder] | type[TableEncoder], str]] = {
+    "words": (WordEncoder, "words.npz"),
+    "table": (TableEncoder, "table.json"),
+}
 
 
 def encoder_kind(choice: str | Mapping[str, Any] | None) -> str:
@@ -76,7 +82,7 @@ def check_encoder(choice: str | Mapping[str, Any] | None) -> None:
 def encoder_of(choice: str | Mapping[str, Any] | None, pool: Pool) -> Encoder:
     """Return the encoder that is named; one that learns from samples learns from the pool."""
     kind, parameters = _checked(choice)
-    learned_from = {"pool": pool} if kind == "words" else {}
+    learned_from = {"pool": pool} if kind in _LEARNED else {}
     made: Encoder = made_with(ENCODERS[kind], f"the encoder {kind}", {**learned_from, **parameters})
     return made
 
@@ -84,22 +90,25 @@ def encoder_of(choice: str | Mapping[str, Any] | None, pool: Pool) -> Encoder:
 def begun_encoder(choice: str | Mapping[str, Any] | None, pool: Pool, folder: Path) -> Encoder:
     """Return the encoder of a campaign that begins; what it learned is kept in its folder."""
     made = encoder_of(choice, pool)
-    if isinstance(made, WordEncoder):
+    if isinstance(made, WordEncoder | TableEncoder):
         folder.mkdir(parents=True, exist_ok=True)
-        made.save(folder / _WORDS)
+        made.save(folder / _LEARNED[encoder_kind(choice)][1])
     return made
 
 
 def kept_encoder(choice: str | Mapping[str, Any] | None, pool: Pool, folder: Path) -> Encoder:
     """Return the encoder of a campaign that goes on, with what it had learned."""
-    if encoder_kind(choice) != "words":
+    kind = encoder_kind(choice)
+    if kind not in _LEARNED:
         return encoder_of(choice, pool)
-    path = folder / _WORDS
+    maker, name = _LEARNED[kind]
+    path = folder / name
     if not path.exists():
         raise SessionError(
-            f"{path} is missing, which has the words of this campaign: restore it from a copy"
+            f"{path} is missing, which has what the encoder {kind} learned from this campaign's "
+            "samples: restore it from a copy"
         )
-    return WordEncoder.load(path)
+    return maker.load(path)
 
 
 def _checked(choice: str | Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:

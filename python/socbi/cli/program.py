@@ -117,7 +117,7 @@ def init(
         str | None, typer.Option(help="What labels there are, with commas between.")
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="Makes embeddings: clip, dino, pixels, text or words.")
+        str | None, typer.Option(help="Makes embeddings: clip, dino, pixels, table, text or words.")
     ] = None,
     encoder_option: EncoderOption = None,
     embeddings: Annotated[
@@ -404,7 +404,8 @@ def experiment(
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes.")] = None,
     text_model: Annotated[
-        str | None, typer.Option(help="Encodes texts: a sentence-transformers model or its folder.")
+        str | None,
+        typer.Option(help="Encodes texts: a sentence-transformers model; by default their words."),
     ] = None,
     as_json: Json = False,
 ) -> None:

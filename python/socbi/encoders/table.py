@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ __all__ = ["TableEncoder"]
 # Categories rarer than this share of the rows are one category together.
 RARE_SHARE = 0.001
 MOST_CATEGORIES = 100
+_FORM = 1
 
 
 class TableEncoder:
@@ -84,6 +87,36 @@ class TableEncoder:
         parts = [part.encode([row.get(part.name) for row in rows]) for part in self._parts]
         return np.hstack(parts) if parts else np.empty((len(rows), 0), np.float32)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write what was learned into a JSON file: beside, and then renamed."""
+        target = Path(path)
+        beside = target.with_name(f".{target.name}.part")
+        columns = [{"kind": _KINDS[type(part)], **vars(part)} for part in self._parts]
+        with open(beside, "w", encoding="utf-8") as file:
+            json.dump({"form": _FORM, "columns": columns}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, target)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> TableEncoder:
+        """Open what `save` wrote: rows that join are encoded by the same means and categories."""
+        try:
+            held = json.loads(Path(path).read_text(encoding="utf-8"))
+            form, columns = held["form"], held["columns"]
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise InvalidInputError(f"{path} is no saved TableEncoder: {error}") from error
+        if form != _FORM:
+            raise InvalidInputError(f"{path} has form {form} and this socbi reads form {_FORM}")
+        found = cls.__new__(cls)
+        try:
+            found._parts = [_part_of(one) for one in columns]
+        except (LookupError, TypeError) as error:
+            raise InvalidInputError(f"{path} is no saved TableEncoder: {error}") from error
+        return found
+
 
 class _Number:
     def __init__(self, name: str, mean: float, spread: float, missing: bool) -> None:
@@ -141,6 +174,15 @@ class _Category:
             if place is not None:
                 row[place] = 1
         return vectors
+
+
+_KINDS: dict[type[_Number] | type[_Category], str] = {_Number: "numbers", _Category: "categories"}
+
+
+def _part_of(told: Mapping[str, Any]) -> _Number | _Category:
+    learned = dict(told)
+    kind = learned.pop("kind")
+    return {name: part for part, name in _KINDS.items()}[kind](**learned)
 
 
 def _table(pool: Pool) -> tuple[list[str], list[TableRow]]:
