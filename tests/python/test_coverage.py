@@ -211,7 +211,7 @@ def test_its_memory_is_told():
     cover = module.cover_graph(graph)
     entries = cover.degrees.sum() - 400
     assert cover.core.entries() == entries + 400
-    assert cover.nbytes == 4 * entries + 8 * 401 + (8 + 8) * 400
+    assert cover.nbytes == 4 * entries + 8 * 401 + 8 * 400
     assert 400 * 10 <= entries <= 400 * 2 * 10
 
 

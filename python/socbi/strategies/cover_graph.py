@@ -35,7 +35,7 @@ class CoverGraph:
         """Return the number of samples."""
         return len(self.core)
 
-    @functools.cached_property
+    @property
     def degrees(self) -> IdArray:
         """Return how many each sample serves, itself included."""
         degrees: IdArray = self.core.degrees()
@@ -54,8 +54,8 @@ class CoverGraph:
 
     @property
     def nbytes(self) -> int:
-        """Return the bytes held: 4 for each of k to 2k neighbours of a sample, and 28."""
-        return int(self.core.nbytes()) + self.degrees.nbytes + self.roots.nbytes
+        """Return the bytes held: 4 for each of the k to 2k neighbours of a sample, and 16."""
+        return int(self.core.nbytes()) + self.roots.nbytes
 
 
 def cover_graph(graph: KnnGraph) -> CoverGraph:
