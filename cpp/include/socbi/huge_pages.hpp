@@ -20,14 +20,20 @@
 
 namespace socbi {
 
-template <class T>
+/// `From` bytes on; what lives for one call is best asked for earlier than what stays, since a
+/// fault for each small page costs more than all else that is done with it.
+template <class T, std::size_t From = tuning::kHugePagesFrom>
 class HugePages {
  public:
   using value_type = T;
+  template <class U>
+  struct rebind {  // NOLINT: a name of the standard library
+    using other = HugePages<U, From>;
+  };
 
   HugePages() noexcept = default;
   template <class U>
-  HugePages(const HugePages<U>& /*other*/) noexcept {}  // NOLINT: allocators convert
+  HugePages(const HugePages<U, From>& /*other*/) noexcept {}  // NOLINT: allocators convert
 
   [[nodiscard]] T* allocate(std::size_t count) {
     if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw std::bad_alloc();
@@ -46,14 +52,14 @@ class HugePages {
   }
 
   template <class U>
-  bool operator==(const HugePages<U>& /*other*/) const noexcept {
+  bool operator==(const HugePages<U, From>& /*other*/) const noexcept {
     return true;
   }
 
  private:
   static constexpr std::align_val_t kPage{std::size_t{2} << 20};
   static bool large(std::size_t bytes) noexcept {
-    return bytes >= tuning::kHugePagesFrom;
+    return bytes >= From;
   }
 };
 

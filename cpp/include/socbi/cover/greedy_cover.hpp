@@ -30,6 +30,7 @@
 
 #include "socbi/cover/cover_front.hpp"
 #include "socbi/cover/cover_graph.hpp"
+#include "socbi/huge_pages.hpp"
 #include "socbi/index.hpp"
 #include "socbi/row_blocks.hpp"
 #include "socbi/score.hpp"
@@ -87,7 +88,7 @@ class GreedyCover {
         options_(options),
         degree_(graph.largest_degree()),
         open_(std::move(open)),
-        sums_(std::make_unique_for_overwrite<double[]>(graph.size())),
+        sums_(graph.size()),
         front_(options.seed, graph.size()) {
     if (weights.size() != graph.size() || factors.size() != graph.size() ||
         open_.size() != graph.size()) {
@@ -170,7 +171,7 @@ class GreedyCover {
   /// One pass: sums for all, and an index of the values of those who may be taken.
   void value_all() {
     const std::size_t rows = graph_.size();
-    const auto values = std::make_unique_for_overwrite<float[]>(rows);
+    ForOneCall<float> values(rows);
     in_row_blocks(rows, options_.threads, [&](std::size_t begin, std::size_t end) {
       for (std::size_t row = begin; row < end; ++row) {
         sums_[row] = graph_.sum(row, left_.data());
@@ -179,13 +180,12 @@ class GreedyCover {
       }
     });
     ++passes_;
-    require_finite({values.get(), rows});
+    require_finite(values);
     IndexOptions options;
     options.order = Asked::kLargest;
     options.seed = options_.seed;
     options.threads = 1;
-    index_ =
-        std::make_unique<SemiOrderedIndex>(std::span<const float>(values.get(), rows), options);
+    index_ = std::make_unique<SemiOrderedIndex>(std::span<const float>(values), options);
     front_.clear();
   }
 
@@ -264,14 +264,18 @@ class GreedyCover {
     updates_ += changed_.size();
   }
 
+  template <class Number>
+  using ForOneCall = std::vector<Number, HugePages<Number, std::size_t{1} << 20>>;
+  using Doubles = ForOneCall<double>;
+
   const CoverGraph& graph_;
   const std::span<const double> weights_;
   const std::span<const double> factors_;
   const CoverOptions options_;
   const std::size_t degree_;        // the largest
-  std::vector<double> left_;        // of the weights, rounded, what still needs serving
+  Doubles left_;                    // of the weights, rounded, what still needs serving
   std::vector<std::uint8_t> open_;  // kOpen, kChanged
-  std::unique_ptr<double[]> sums_;  // of what each serves of `left_`; exact
+  Doubles sums_;                    // of what each serves of `left_`; exact
   std::vector<Id> gone_;            // who serves already, in order
   std::unique_ptr<SemiOrderedIndex> index_;
   CoverFront front_;
