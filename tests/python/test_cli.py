@@ -453,6 +453,58 @@ def test_rows_of_a_table_are_encoded_and_so_are_those_that_join(run, tmp_path):
     assert "Embeddings, once: " in run("plan", 100, 6, "--labels", 64, "--encoder", "table")[1]
 
 
+def test_rows_that_moved_do_not_join_as_others(run, tmp_path):
+    lines = [f"text number {at}" for at in range(30)]
+    path = tmp_path / "texts.csv"
+    path.write_text("\n".join(["text", *lines]) + "\n")
+    given = ["--manifest", path, "--text-column", "text", "--classes", "down,up"]
+    assert run("init", *given, "--encoder", "words")[0] == 0
+    assert run("embed")[0] == 0
+    for moved in (["first", *lines], lines[5:], [*lines[:-1], "another", "one more"]):
+        path.write_text("\n".join(["text", *moved]) + "\n")
+        code, _, problem = run("grow")
+        assert code == 2
+        assert "rows of the file have moved. Add new rows at its end alone" in problem
+    path.write_text("\n".join(["text", *lines, "one more"]) + "\n")
+    assert json.loads(run("grow", "--json")[1]) == {"new": 1, "known": 30}
+
+
+def test_what_a_new_user_gets_wrong_is_told(run, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("id,age\n" + "".join(f"r{at},{at}\n" for at in range(30)))
+    given = ["--manifest", path, "--table-columns", "age", "--encoder", "table"]
+    assert "a class cannot be called ?" in run("init", *given, "--classes", "a,?")[2]
+    done = run("init", *given, "--classes", "down,up")[1]
+    assert f"next: socbi -C {tmp_path / 'campaign'} embed" in done
+    assert run("embed")[0] == 0
+    code, _, problem = run("propose", 3, "--out", tmp_path / "batch.txt")
+    assert code == 2
+    assert "--out must end with .csv, .jsonl or .json" in problem
+    with open(path, "a") as file:
+        file.write("n1,old\n")
+    code, _, problem = run("grow")
+    assert code == 2
+    assert "the column 'age' is of finite numbers, got 'old'" in problem
+    with open(tmp_path / "campaign" / "socbi.toml", "a") as file:
+        file.write('[propose]\nformat = "jsonl"\n')
+    assert json.loads(run("propose", 2)[1].splitlines()[0])["id"].startswith("r")
+
+
+def test_a_plan_counts_images_and_refuses_what_cannot_be(run):
+    plain = json.loads(run("plan", 1000, 16, "--labels", 64, "--json")[1])["disk_bytes"]
+    seeing = ["--learner", "lenet5", "--learner-option", "epochs=1"]
+    told = json.loads(run("plan", 1000, 16, "--labels", 64, *seeing, "--json")[1])["disk_bytes"]
+    assert told == {**plain, "images": 1000 * 28 * 28}
+    for wrong, words in (
+        ([0, 64], "samples must be 2 or more"),
+        ([100, 64, "--labels", 0], "labels must be 1 or more"),
+        ([100, 64, "--k", 100], "--k must be below the 100 samples, got 100"),
+    ):
+        code, _, problem = run("plan", *wrong)
+        assert code == 2
+        assert words in problem
+
+
 @pytest.fixture
 def photos(tmp_path):
     """Return the options of init for a folder of tiny images by class."""

@@ -265,6 +265,30 @@ def tf_idf(texts, terms):
 
 
 @needs_sklearn
+def test_words_for_what_is_missing_are_no_values():
+    values = {"age": ["1", "NA", " n/a ", "3", "?"], "kind": ["x", "-", "y", "null", ""]}
+    pool = Pool.from_arrays(table=values)
+    encoder = TableEncoder(pool)
+    assert encoder.columns == ("age", "age is missing", "kind = x", "kind = y")
+    assert encoder.encode(list(pool))[:, 1].tolist() == [0, 1, 1, 0, 1]
+    assert encoder.encode(list(pool))[:, 2:].sum(axis=1).tolist() == [1, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([1, 2, 3, "abc"], "'a' is of numbers, but for 1 of 4 values such as 'abc'"),
+        ([1, 2, float("inf")], "'a' is of finite numbers, got inf"),
+    ],
+)
+def test_columns_that_are_nearly_of_numbers_are_refused(values, told):
+    pool = Pool.from_arrays(table={"a": values})
+    with pytest.raises(InvalidInputError, match=told):
+        TableEncoder(pool)
+    if "abc" in values:
+        assert TableEncoder(pool, categories=["a"]).dim == 4
+
+
 def test_a_table_encoder_is_saved_with_what_it_learned(tmp_path):
     values = {"age": [1.5, None, 0.1], "kind": ["x", "\u00fc", "x"], "code": [1, 2, 2]}
     pool = Pool.from_arrays(table=values)

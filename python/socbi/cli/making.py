@@ -91,6 +91,10 @@ def check_init(pool: Pool, options: Mapping[str, Any]) -> None:
     if "image" in pool.modalities:
         _need_pillow()
     strategy_of(options["strategy"])
+    if "?" in options["classes"]:
+        raise InvalidInputError(
+            "a class cannot be called ?, by which annotators say that they cannot tell"
+        )
     learner = learner_maker(options["learner"])
     learner.check()
     if learner.images is not None:
@@ -127,6 +131,7 @@ def joined(session: Session, options: Mapping[str, Any], given: Mapping[str, str
     embeddings, pool = found.get("embeddings"), pool_of(found)
     if embeddings is None:
         check_encoder(found.get("encoder"))
+        session.check_unmoved(pool)
         if not session.unknown(pool.ids):
             return Grown(0, len(pool))  # and no model is loaded to embed nothing
     return session.grow(

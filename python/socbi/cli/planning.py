@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 from socbi.cli.embedding_time import made_samples, seconds_a_sample
 from socbi.cli.encoders_by_name import encoder_kind, encoder_of
 from socbi.cli.training_time import TrainingTime, training_time
+from socbi.errors import InvalidInputError
 from socbi.neighbors import plan
 from socbi.neighbors.neighbor_index import checked_count
+from socbi.session.learners_by_name import learner_maker
 
 __all__ = ["CampaignPlan", "embedding_s", "planned"]
 
@@ -98,12 +101,20 @@ def planned(
     """Plan a campaign; its learner is measured."""
     checked_count(classes, "classes", least=2)
     checked_count(batch, "batch")
+    checked_count(samples, "samples", least=2)
+    checked_count(labels, "labels")
+    if k >= samples:
+        raise InvalidInputError(f"--k must be below the {samples:,} samples, got {k}")
+    labels = min(labels, samples)
     graph = plan(samples, dimensions, k, samples)
     disk = {
         "embeddings": 2 * samples * dimensions,
         "graph": graph.graph_bytes,
         "predictions": 3 * 4 * samples * classes,
     }
+    seen = learner_maker(learner).images
+    if seen is not None:  # what a network sees of the images is kept beside the embeddings
+        disk["images"] = samples * math.prod(seen.shape)
     return CampaignPlan(
         samples,
         labels,
@@ -111,7 +122,7 @@ def planned(
         graph,
         plan(samples, dimensions, k, labels),
         disk,
-        training_time(learner, min(labels, samples), dimensions, classes),
+        training_time(learner, labels, dimensions, classes),
     )
 
 

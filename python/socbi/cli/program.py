@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -179,7 +180,7 @@ def init(
     _print(
         as_json,
         {"samples": len(pool), "classes": options["classes"], "config": str(path)},
-        f"{pool.intake}\nwritten to {path}; next: socbi embed",
+        f"{pool.intake}\nwritten to {path}; next: {_command('embed')}",
     )
 
 
@@ -193,7 +194,7 @@ def embed(as_json: Json = False) -> None:
             as_json,
             {"samples": len(session), "dimensions": session.settings.dim},
             f"{len(session):,} samples with embeddings of {session.settings.dim} dimensions; "
-            "next: socbi propose",
+            f"next: {_command('propose')}",
         )
 
 
@@ -205,7 +206,7 @@ def propose(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A file; by default what is printed.")
     ] = None,
-    form: Annotated[
+    format: Annotated[
         str | None,
         typer.Option("--format", help="csv, jsonl or label-studio; by default as --out ends."),
     ] = None,
@@ -215,7 +216,7 @@ def propose(
     from socbi.cli.label_files import batch_text, check_replaceable
     from socbi.cli.writing import write_whole
 
-    kind = _format_of(form, out)
+    kind = _format_of(format, out)
     with _session() as session:
         if out is not None:
             check_replaceable(out, kind, session)
@@ -282,18 +283,22 @@ def grow(
     embeddings: Annotated[
         str | None, typer.Option(help="An .npy file with a row a sample, where init had one.")
     ] = None,
+    skip_problems: Annotated[
+        bool, typer.Option(help="Leave out samples that cannot be read.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Let samples join; by default those that are new in the folder or file of init."""
     from socbi.cli.making import joined
 
     options = _init_options()
+    options["skip_problems"] = skip_problems or options.get("skip_problems", False)
     given = {"images": images, "manifest": manifest, "embeddings": embeddings}
     with _session() as session:
         done = joined(session, options, given)
     words = f"{done.new:,} samples joined, {done.known:,} were here before"
     if done.new:
-        words += "; they may be proposed after the next socbi step"
+        words += f"; they may be proposed after the next {_command('step')}"
     _print(as_json, asdict(done), words)
 
 
@@ -523,6 +528,12 @@ def _nothing_left(until: float | None) -> str:
     return f"nothing is left to propose but what is out with others, the first until {when}"
 
 
+def _command(name: str) -> str:
+    """Return a command as it is to be typed for this campaign."""
+    where = "" if _Chosen.folder == Path() else f" -C {shlex.quote(str(_Chosen.folder))}"
+    return f"socbi{where} {name}"
+
+
 def _session() -> Any:
     from socbi.session import Session
 
@@ -563,8 +574,13 @@ def _format_of(form: str | None, out: Path | None) -> str:
     from socbi.cli.label_files import FORMATS
 
     if form is None:
-        ending = "" if out is None else out.suffix.lower()
-        form = {".jsonl": "jsonl", ".json": "label-studio"}.get(ending, "csv")
+        ending = ".csv" if out is None else out.suffix.lower()
+        form = {".csv": "csv", ".jsonl": "jsonl", ".json": "label-studio"}.get(ending)
+        if form is None:
+            raise InvalidInputError(
+                f"--out must end with .csv, .jsonl or .json, so that socbi submit can read it; got "
+                f"{out}"
+            )
     if form not in FORMATS:
         raise InvalidInputError(f"--format must be one of {', '.join(FORMATS)}, got {form!r}")
     return form

@@ -22,6 +22,9 @@ __all__ = ["TableEncoder"]
 # Categories rarer than this share of the rows are one category together.
 RARE_SHARE = 0.001
 MOST_CATEGORIES = 100
+# A column of which fewer read as numbers is one of categories; one of which some do not is a fault.
+MOSTLY = 0.5
+_MISSING = {"", "-", "?", "na", "n/a", "nan", "none", "null"}
 _FORM = 1
 
 
@@ -29,7 +32,8 @@ class TableEncoder:
     """Numbers standardised and categories encoded, as learned from the pool it was made for.
 
     A missing number becomes the mean, and a column of its own says that it was missing; a missing
-    or unknown category is all zeros.
+    or unknown category is all zeros. Missing are None, empty, ``NA``, ``N/A``, ``null``, ``-`` and
+    ``?``.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ class TableEncoder:
         values = {name: [row[name] for row in rows] for name in names}
         self._parts = [
             _Category.learned(name, values[name])
-            if name in categories or not _reads_as_numbers(values[name])
+            if name in categories or not _reads_as_numbers(name, values[name])
             else _Number.learned(name, values[name])
             for name in names
         ]
@@ -127,7 +131,7 @@ class _Number:
 
     @classmethod
     def learned(cls, name: str, values: Iterable[Any]) -> _Number:
-        numbers = _numbers(values)
+        numbers = _checked_numbers(name, values)
         known = numbers[~np.isnan(numbers)]
         spread = float(known.std()) if len(known) else 0.0
         mean = float(known.mean()) if len(known) else 0.0
@@ -138,7 +142,7 @@ class _Number:
         return [self.name, f"{self.name} is missing"] if self.missing else [self.name]
 
     def encode(self, values: Sequence[Any]) -> Vectors:
-        numbers = _numbers(values)
+        numbers = _checked_numbers(self.name, values)
         scaled = (numbers - self.mean) / self.spread
         found = [np.nan_to_num(scaled, nan=0.0)]
         if self.missing:
@@ -154,7 +158,7 @@ class _Category:
 
     @classmethod
     def learned(cls, name: str, values: Sequence[Any]) -> _Category:
-        there = [str(value) for value in values if value is not None]
+        there = [str(value) for value in values if not _is_missing(value)]
         kinds, counts = np.unique(np.array(there, dtype=object), return_counts=True)
         least = RARE_SHARE * len(there)
         often = sorted(np.argsort(-counts, kind="stable")[:MOST_CATEGORIES].tolist())
@@ -170,7 +174,8 @@ class _Category:
         places = {one: place for place, one in enumerate(self.known)}
         vectors = np.zeros((len(values), len(self.columns)), np.float32)
         for row, value in zip(vectors, values, strict=True):
-            place = None if value is None else places.get(str(value), -1 if self.rare else None)
+            there = None if _is_missing(value) else str(value)
+            place = None if there is None else places.get(there, -1 if self.rare else None)
             if place is not None:
                 row[place] = 1
         return vectors
@@ -199,13 +204,41 @@ def _row_of(sample: Sample) -> TableRow:
     return sample.row
 
 
-def _reads_as_numbers(values: Iterable[Any]) -> bool:
+def _reads_as_numbers(name: str, values: Iterable[Any]) -> bool:
+    """Return whether a column is of numbers; refuse one that is of both."""
+    there = [value for value in values if not _is_missing(value)]
+    words = [value for value in there if _number(value) is None]
+    if words and len(words) < (1 - MOSTLY) * len(there):
+        raise InvalidInputError(
+            f"the column {name!r} is of numbers, but for {len(words)} of {len(there)} values such "
+            f"as {words[0]!r}: mend them, leave them empty where they are missing, or say that it "
+            f"is of categories: categories=[{name!r}]"
+        )
+    return bool(there) and not words
+
+
+def _checked_numbers(name: str, values: Iterable[Any]) -> npt.NDArray[np.float64]:
+    """Return numbers, NaN where one is missing."""
+    found = []
+    for value in values:
+        number = np.nan if _is_missing(value) else _number(value)
+        if number is None or np.isinf(number):
+            raise InvalidInputError(
+                f"the column {name!r} is of finite numbers, got {value!r}: mend it, or leave it "
+                "empty where it is missing"
+            )
+        found.append(number)
+    return np.array(found, np.float64)
+
+
+def _number(value: Any) -> float | None:
     try:
-        return bool(np.isfinite(_numbers(values)).any())
-    except ValueError:
-        return False
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
-def _numbers(values: Iterable[Any]) -> npt.NDArray[np.float64]:
-    """Return numbers, NaN where there is none; raise ValueError for a word."""
-    return np.array([np.nan if one is None or one == "" else float(one) for one in values])
+def _is_missing(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in _MISSING
+    return value is None or value != value  # NaN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from socbi.pool import Pool, SampleId
 from socbi.pool.intake import OnProblem
 from socbi.session.creation import Embeddings, Incoming, PoolChoice, incoming, numbered_from
 from socbi.session.database import Database
-from socbi.session.samples import Samples, insert_samples
+from socbi.session.samples import Samples, contents_of, insert_samples
 from socbi.session.settings import Settings
 
-__all__ = ["joining", "keep_joined", "places_of_new"]
+__all__ = ["check_unmoved", "joining", "keep_joined", "places_of_new"]
+
+# Samples that are looked at to see whether rows have moved: evenly spaced, and the last.
+_LOOKED_AT = 1_000
 
 
 def joining(
@@ -31,6 +35,8 @@ def joining(
 ) -> tuple[Incoming, int]:
     """Return the samples that are to join, and how many of those given are here."""
     known = 0
+    if isinstance(pool, Pool):
+        check_unmoved(samples, pool)
     if encoder is not None and isinstance(pool, Pool):
         # Before anything is read or encoded: most of a folder that is given again is here.
         _check_alike(settings, encoder.dim, encoder.fingerprint.key)
@@ -53,6 +59,27 @@ def places_of_new(samples: Samples, ids: Sequence[SampleId]) -> list[int]:
     """Return the places of those ids that no sample has."""
     known = samples.positions(ids)
     return [place for place, one in enumerate(ids) if one not in known]
+
+
+def check_unmoved(samples: Samples, pool: Pool) -> None:
+    """Refuse a pool in which a sample that is here looks otherwise, where ids are numbers.
+
+    Rows of a file that has no ids are numbered: one that is inserted moves all behind it.
+    """
+    if not len(pool) or not samples.numbered:
+        return
+    known = samples.positions(pool.ids)
+    here = [place for place, id in enumerate(pool.ids) if id in known]
+    step = max(1, len(here) // _LOOKED_AT)
+    places = sorted({*here[::step], *here[-1:]})
+    kept = samples.contents([known[pool.ids[place]] for place in places])
+    for place, before, now in zip(places, kept, contents_of(pool, places), strict=True):
+        if before and now and json.loads(json.dumps(now)) != before:
+            raise InvalidInputError(
+                f"sample {pool.ids[place]} is not the one that is here under this id: rows of the "
+                "file have moved. Add new rows at its end alone, or begin the campaign with a "
+                "column of ids"
+            )
 
 
 def _check_ids(ids: Sequence[SampleId], numbered: bool) -> None:

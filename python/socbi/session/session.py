@@ -28,7 +28,7 @@ from socbi.session.creation import (
 )
 from socbi.session.database import Database
 from socbi.session.drawing import draw
-from socbi.session.growing import joining, keep_joined, places_of_new
+from socbi.session.growing import check_unmoved, joining, keep_joined, places_of_new
 from socbi.session.hit_counts import Counted, HitCounts
 from socbi.session.holder import Holder
 from socbi.session.images import Images, check_images
@@ -505,6 +505,12 @@ class Session:
     def classes(self) -> tuple[ClassName, ...]:
         """Return what labels there are."""
         return self.settings.classes
+
+    def check_unmoved(self, pool: Pool) -> None:
+        """Raise InvalidInputError where ids are row numbers and rows of the pool have moved."""
+        with self._lock:
+            self._check_open()
+            check_unmoved(self._samples, pool)
 
     def unknown(self, ids: Sequence[SampleId]) -> list[SampleId]:
         """Return those ids that no sample has, in their order: what `grow` would let join.
