@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
+import threading
 
 import numpy as np
 import pytest
@@ -204,6 +207,48 @@ def test_a_graph_is_made_symmetric_once_and_kept_as_long_as_it_lives():
     del graph, other
     gc.collect()
     assert len(module._kept) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_forked_while_a_graph_is_made_makes_its_own():
+    rng = np.random.default_rng(0)
+    small = knn_graph(rng.normal(size=(50, 2)), 3)
+    count = 400_000
+    large = KnnGraph(
+        (np.arange(count)[:, None] + np.arange(1, 11)).astype(np.int32) % count,
+        np.ones((count, 10), np.float32),
+        "cosine",
+    )
+    maker = threading.Thread(target=module.cover_graph, args=(large,))
+    maker.start()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # a lock that nobody gives back would be waited for until then
+        os._exit(0 if len(module.cover_graph(small)) == 50 else 1)
+    maker.join()
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_graph_that_changes_while_it_is_read_is_read_as_it_was():
+    count = 20_000
+    ids = (np.arange(count)[:, None] + np.arange(1, 6)).astype(np.int32) % count
+    stopped = threading.Event()
+
+    def change():
+        while not stopped.is_set():
+            ids[:] = 0
+            ids[:] = count - 1
+
+    changer = threading.Thread(target=change)
+    changer.start()
+    try:
+        for _ in range(30):
+            graph = KnnGraph(ids, np.ones(ids.shape, np.float32), "cosine")
+            assert len(module.cover_graph(graph)) == count
+    finally:
+        stopped.set()
+        changer.join()
 
 
 def test_its_memory_is_told():

@@ -124,6 +124,14 @@ def test_margins_of_any_layout_are_those_of_sorted_rows(classes, layout):
     np.testing.assert_array_equal(margin(p), ordered[:, -1] - ordered[:, -2])
 
 
+@pytest.mark.parametrize("score", [least_confidence, margin, entropy])
+def test_a_mask_is_refused_and_a_matrix_read_as_an_array(score):
+    rows = np.array([[0.5, 0.5, 0.0], [0.2, 0.8, 0.0]])
+    with pytest.raises(InvalidInputError, match="probabilities must not be a masked array"):
+        score(np.ma.array(rows, mask=rows == 0))
+    assert score(rows.view(np.matrix)).tolist() == score(rows).tolist()
+
+
 def test_one_class_and_no_samples():
     one_class = np.ones((2, 1))
     assert margin(one_class).tolist() == [1, 1]

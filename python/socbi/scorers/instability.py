@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from socbi.errors import InvalidInputError
-from socbi.scorers.probabilities import Doubles, checked_probabilities, rowwise
+from socbi.scorers.probabilities import Doubles, checked_probabilities, plain_array, rowwise
 from socbi.scorers.uncertainty import entropy
 
 __all__ = ["PredictionDistance", "checked_decay", "checked_distance", "instability"]
@@ -158,7 +158,7 @@ def _clipped(p: Doubles) -> Doubles:
 
 def _checked_prediction(given: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
     """Return probabilities of which whole rows may be NaN."""
-    found = np.asanyarray(given)
+    found = plain_array(given, name)
     if found.ndim == 2 and found.dtype.kind == "f":
         unseen = np.isnan(found).all(axis=1)
         if unseen.any():

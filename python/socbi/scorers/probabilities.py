@@ -11,12 +11,18 @@ import numpy.typing as npt
 from socbi.errors import InvalidInputError
 from socbi.neighbors.vector_rows import row_chunks
 
-__all__ = ["Doubles", "checked_probabilities", "readable_by_core", "rowwise"]
+__all__ = [
+    "Doubles",
+    "checked_probabilities",
+    "plain_array",
+    "readable_by_core",
+    "rowwise",
+]
 
 Doubles = npt.NDArray[np.float64]
 
 # float16 rounds each of a thousand classes by up to 2^-12 of itself: their sum stays within this.
-_SUM_TOLERANCE = 1e-2
+SUM_TOLERANCE = 1e-2
 # Numbers that are widened to float64 together: half a megabyte stays in a core's own cache.
 _NUMBERS_AT_ONCE = 1 << 16
 
@@ -26,15 +32,16 @@ def checked_probabilities(given: npt.ArrayLike, name: str = "probabilities") -> 
 
     Every row must be finite, without a negative number, and sum to 1.
     """
-    found = np.asanyarray(given)
+    found = plain_array(given, name)
     if found.ndim != 2 or found.shape[1] == 0 or found.dtype.kind not in "fiu":
         raise InvalidInputError(
-            f"{name} must have the shape (samples, classes), got {found.shape} of {found.dtype}"
+            f"{name} must be numbers of the shape (samples, classes), got the shape {found.shape} "
+            f"of {found.dtype}"
         )
     for begin, end in row_chunks(len(found), max(1, _NUMBERS_AT_ONCE // found.shape[1])):
         some = found[begin:end]
         sums = some.sum(axis=1, dtype=np.float64)
-        bad = ~((np.abs(sums - 1) <= _SUM_TOLERANCE) & (some.min(axis=1) >= 0))
+        bad = ~((np.abs(sums - 1) <= SUM_TOLERANCE) & (some.min(axis=1) >= 0))
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             raise InvalidInputError(
@@ -43,6 +50,16 @@ def checked_probabilities(given: npt.ArrayLike, name: str = "probabilities") -> 
                 "of logits"
             )
     return found
+
+
+def plain_array(given: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+    """Return an array of numpy's own kind, in the same memory; refuse one with a mask."""
+    if isinstance(given, np.ma.MaskedArray):
+        raise InvalidInputError(
+            f"{name} must not be a masked array, whose mask would be passed over; give "
+            ".filled(number), or the rows that are there"
+        )
+    return np.asarray(given)
 
 
 def readable_by_core(matrix: npt.NDArray[Any]) -> bool:

@@ -12,7 +12,7 @@ from socbi import _core
 from socbi.errors import InvalidInputError
 from socbi.neighbors.cores import core_count
 from socbi.neighbors.vector_rows import row_chunks
-from socbi.scorers.probabilities import readable_by_core
+from socbi.scorers.probabilities import SUM_TOLERANCE, plain_array, readable_by_core
 from socbi.types import IdArray
 
 __all__ = ["are_shares", "check_lengths", "check_shares", "checked_rows"]
@@ -26,13 +26,11 @@ _NUMBERS_AT_ONCE = 1 << 16
 # Squared distances of float32 vectors, up to four times the longest square, must be float32 too,
 # and so must their products with the squares of errors of probabilities, up to 2.
 _LONGEST_SQUARE = float(np.finfo(np.float32).max) / 16
-# float16 rounds each of a thousand classes by up to 2^-12 of itself: their sum stays within this.
-_SUM_TOLERANCE = 1e-2
 
 
 def checked_rows(given: npt.ArrayLike, name: str, size: int) -> Rows:
     """Return floats, a row for each sample, or say what else they are."""
-    found = np.asanyarray(given)
+    found = plain_array(given, name)
     if found.ndim != 2 or len(found) != size or found.dtype.kind != "f":
         raise InvalidInputError(
             f"{name} must be floats with a row for each of {size} samples, got the shape "
@@ -66,7 +64,7 @@ def check_lengths(rows: Rows, ids: IdArray) -> None:
 
 def are_shares(rows: Rows) -> bool:
     """Return whether all rows are surely 0 or more each and 1 together; False may be either."""
-    return readable_by_core(rows) and _core.are_shares(rows, _SUM_TOLERANCE, core_count())
+    return readable_by_core(rows) and _core.are_shares(rows, SUM_TOLERANCE, core_count())
 
 
 def check_shares(rows: Rows, ids: IdArray) -> None:
@@ -74,16 +72,16 @@ def check_shares(rows: Rows, ids: IdArray) -> None:
     ones = np.ones(rows.shape[1], rows.dtype if rows.dtype.itemsize > 2 else np.float32)
 
     def sound(block: Rows) -> bool:
-        return bool(block.min() >= 0 and (np.abs(block @ ones - 1) <= _SUM_TOLERANCE).all())
+        return bool(block.min() >= 0 and (np.abs(block @ ones - 1) <= SUM_TOLERANCE).all())
 
     def wrong(some: Doubles) -> Mask:
-        within = (some >= 0).all(axis=1) & (np.abs(some.sum(axis=1) - 1) <= _SUM_TOLERANCE)
+        within = (some >= 0).all(axis=1) & (np.abs(some.sum(axis=1) - 1) <= SUM_TOLERANCE)
         return np.asarray(~within, np.bool_)
 
     for id, row in _first_wrong(rows, ids, sound, wrong):
         if not np.isfinite(row).all():
             raise InvalidInputError(f"probabilities must be finite, and the row of id {id} is not")
-        if row.min() < 0 or row.max() > 1 + _SUM_TOLERANCE:
+        if row.min() < 0 or row.max() > 1 + SUM_TOLERANCE:
             raise InvalidInputError(
                 f"probabilities must lie from 0 to 1, and the row of id {id} does not; give the "
                 "softmax of logits"

@@ -61,6 +61,8 @@ class CoverGraph:
 def cover_graph(graph: KnnGraph) -> CoverGraph:
     """Return the cover graph of a neighbour graph; the same one as long as that graph lives.
 
+    So a graph's arrays must not be changed in place: what was made of them stays as it was.
+
     Examples
     --------
     >>> from socbi.neighbors import knn_graph
@@ -73,12 +75,16 @@ def cover_graph(graph: KnnGraph) -> CoverGraph:
     key = id(graph)
     with _lock:
         kept = _kept.get(key)
-        if kept is None:
-            kept = CoverGraph(np.ascontiguousarray(graph.ids, np.int32))
+    if kept is not None:
+        return kept
+    # Without the lock, which a fork would copy held; from a copy, which nobody else can change.
+    made = CoverGraph(np.array(graph.ids, np.int32, order="C"))
+    with _lock:
+        if key not in _kept:
             # First: an entry that outlived its graph would be that of the next graph at its place.
             weakref.finalize(graph, _kept.pop, key, None)
-            _kept[key] = kept
-        return kept
+            _kept[key] = made
+        return _kept[key]
 
 
 _lock = threading.Lock()

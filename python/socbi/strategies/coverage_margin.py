@@ -23,7 +23,7 @@ __all__ = ["CoverageMargin", "graph_hits", "unserved"]
 
 Doubles = npt.NDArray[np.float64]
 
-_NUMBER = (int, float, np.number)
+_NUMBER = (int, float, np.integer, np.floating)
 # Hits beyond so many weaken a weight no further: 0.8^20 is 0.01.
 _MOST_HITS = 20
 # How many neighbours a label hits where the counts come from the graph.
@@ -53,8 +53,9 @@ class CoverageMargin(Strategy):
     Notes
     -----
     A batch costs one pass over the graph, made symmetric once and kept as long as the graph lives
-    (`CoverGraph.nbytes`), and some hundred updates a pick. Beside it, 60 bytes a sample while it
-    chooses.
+    (`CoverGraph.nbytes`), and some hundred updates a pick; each further round of serving costs a
+    pass as well. Beside it, 60 bytes a sample while it chooses, and 40 more for each of those that
+    tie for the largest value.
 
     ``Batch.record`` has ``rule``: ``"cover"``, or ``"margin"`` once switched. With the former
     ``rounds_of_serving``: 1, and one more each time that all had been served before the batch was
@@ -138,7 +139,7 @@ def graph_hits(
     """Return which samples labelled ones have among their k nearest, ascending, and how many have.
 
     As `BoundaryScorer` counts where all labels come at once, but for this: there a label hits the k
-    nearest without a label, here those of its k nearest that have none.
+    nearest without a label, here its k nearest, those with a label included: these weigh nothing.
 
     Examples
     --------

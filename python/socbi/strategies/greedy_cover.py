@@ -21,7 +21,7 @@ __all__ = ["Cover", "greedy_cover"]
 Doubles = npt.NDArray[np.float64]
 
 _DRAWN = "drawn by lot among samples of equal value"
-# Between so many picks, some ten milliseconds, Ctrl-C is heard.
+# After so many picks, some ten milliseconds, and after each round of serving Ctrl-C is heard.
 _PICKS_AT_ONCE = 256
 
 
@@ -60,7 +60,8 @@ def greedy_cover(
         Who serves whom.
     weights
         For each sample how much it needs serving, 0 or more. They are rounded so that sums of them
-        are exact: with a hundred neighbours to 2^-45 of the largest.
+        are exact: to multiples of 2^-52 times the largest weight and the largest degree, both
+        rounded up to powers of two.
     factors
         For each sample by what the weights that it serves are multiplied, 0 or more; the products
         must be float32 numbers.
@@ -91,8 +92,10 @@ def greedy_cover(
         core_count(),
     )
     parts = [greedy.take(0)]
-    for taken in range(0, number, _PICKS_AT_ONCE):
+    taken = 0
+    while taken < number:
         parts.append(greedy.take(min(_PICKS_AT_ONCE, number - taken)))
+        taken += len(parts[-1][0])
     ids, values, _, _, tied = (np.concatenate(some) for some in zip(*parts, strict=True))
     served = [one for part in parts for one in np.split(part[2], part[3][:-1])[: len(part[0])]]
     ties = [_DRAWN if one else "" for one in tied.tolist()]

@@ -5,9 +5,11 @@
 // where one has the other. So no numbers are stored but ids, each with a bit that says which of the
 // last two it is: 4 bytes an entry, and 8 bytes a row to find them.
 //
-//   const CoverGraph graph(neighbors, /*rows=*/1'000'000, /*width=*/10);   // -1 where there is
-//   none graph.sum(7, weights);                  // of the weights that 7 serves, by how much
+//   const CoverGraph graph(neighbors, rows, width);   // -1 where there is no neighbour
+//   graph.sum(7, weights);                            // the weights that 7 serves, added up
 //   graph.each(7, [](Id id, double share) { ... });   // one after the other
+//
+// What it is made from must not change meanwhile: it is read three times.
 //
 // Never changed once made: any thread may read it beside any other.
 #pragma once

@@ -40,8 +40,9 @@ namespace socbi {
 /// Rounds weights so that sums over rows of up to `degree` entries are exact.
 ///
 /// With d the degree, to multiples of 2^-52 d times the largest weight, powers of two above either:
-/// with a hundred neighbours 2^-45, far below what probabilities can tell. So the sum over a row is
-/// the same in any order, and after any number of subtractions.
+/// with a hundred neighbours 2^-44, far below what probabilities can tell; a hub of a million takes
+/// that to 2^-31. So the sum over a row is the same in any order, and after any number of
+/// subtractions.
 inline void round_for_sums(std::span<double> weights, std::size_t degree) {
   double largest = 0;
   for (const double weight : weights) largest = std::max(largest, weight);
@@ -100,7 +101,8 @@ class GreedyCover {
     value_all();
   }
 
-  /// The next `number`, or as many as are left.
+  /// The next `number`; fewer where no more are left, or where a round of serving has ended, so
+  /// that the caller hears signals between passes. Empty only if nobody is left.
   ///
   /// When no candidate serves anything any more, all but the samples taken need serving as much as
   /// at the start: a second round, which costs another pass. Once a round begins with no candidate
@@ -109,8 +111,10 @@ class GreedyCover {
     Cover cover;
     for (number = std::min(number, left_to_take_); cover.ids.size() < number;) {
       if (best_value() == 0 && !over_) {
-        if (!fresh_) begin_anew();
+        const bool ended = !fresh_;
+        if (ended) begin_anew();
         over_ = best_value() == 0;
+        if (ended && !cover.ids.empty()) return cover;
       }
       take_best(cover);
     }
