@@ -817,3 +817,23 @@ def test_settings_are_plain_json(begin):
     kept = json.loads(session._database.meta("settings"))
     assert kept["counts"] == {"k": "auto"}
     assert kept["classes"] == CLASSES
+
+
+def test_a_status_accounts_for_every_sample(tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
+    tests = {id: "ab"[id % 2] for id in range(10)}
+    with Session.create(
+        tmp_path / "campaign", embeddings=vectors, classes=["a", "b"], policy="ask", test=tests
+    ) as session:
+        first, second, third, *_ = session.propose(6, "amy").ids
+        session.submit({first: "a", second: "b", third: "a"}, "amy")
+        session.submit({first: "b"}, "bob")
+        told = "2 labelled, 3 out, 84 left, 10 held out, 1 waiting for a step or a vote"
+        assert str(session.status()).splitlines()[:2] == [
+            f"100 samples: {told}",
+            "0 rounds, 4 labels since",
+        ]
+        session.step()
+        session.grow(None, embeddings=vectors[:3])
+        assert "103 samples" in str(session.status())
+        assert "4 waiting for a step or a vote\n1 round, 0 labels since" in str(session.status())

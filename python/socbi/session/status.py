@@ -44,10 +44,24 @@ class Status:
 
     def __str__(self) -> str:
         """Return it in words."""
+        parts = {
+            "labelled": self.labels,
+            "cannot be told": self.cannot_tell,
+            "out": self.out,
+            "left": self.left,
+            "held out": self.held_out,
+        }
+        # Those that joined since the last step, and those that annotators disagree on where none wins.
+        parts["waiting for a step or a vote"] = self.samples - sum(parts.values())
+        told = [
+            f"{count:,} {name}"
+            for name, count in parts.items()
+            if count > 0 or name in ("labelled", "left")
+        ]
+        rounds = "1 round" if self.rounds == 1 else f"{self.rounds:,} rounds"
         words = [
-            f"{self.samples:,} samples: {self.labels:,} labelled, {self.cannot_tell:,} cannot be "
-            f"told, {self.out:,} out, {self.left:,} left",
-            f"{self.rounds:,} rounds, {self.since_last_round:,} labels since",
+            f"{self.samples:,} samples: {', '.join(told)}",
+            f"{rounds}, {self.since_last_round:,} labels since",
         ]
         if self.conflicts:
             words.append(f"{self.conflicts:,} samples that annotators disagree on")
