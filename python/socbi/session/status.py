@@ -51,7 +51,7 @@ class Status:
             "left": self.left,
             "held out": self.held_out,
         }
-        # Those that joined since the last step, and those that annotators disagree on where none wins.
+        # Those that joined since the last step, and those whose votes have no winner yet.
         parts["waiting for a step or a vote"] = self.samples - sum(parts.values())
         told = [
             f"{count:,} {name}"
