@@ -14,7 +14,7 @@ to the nearest pick (BADGE). Large is good: what the picks serve, by coverage ma
 without probabilities. apricot has nothing like it; what it maximises, the facility location of the
 graph, is told beside.
 
-``--quick`` takes a hundredth of the vectors and keeps nothing. Needs ``pip install '.[bench]'``.
+``--quick`` takes a hundredth of the vectors, once, and keeps nothing. Needs ``pip install '.[bench]'``.
 """
 
 from __future__ import annotations
@@ -323,14 +323,14 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=5, help="times over; medians")
     parser.add_argument("--quick", action="store_true", help="few vectors; not kept")
     arguments = parser.parse_args()
-    part = 100 if arguments.quick else 1
+    part, turns = (100, 1) if arguments.quick else (1, arguments.turns)
     data = given(arguments.rows // part, arguments.dim // min(part, 8), arguments.seed)
     small = given(1_000, data.vectors.shape[1], arguments.seed)
     records = []
     for batch in BATCHES:
         for method in CONTENDERS:
             number = max(batch // part, 5)
-            row = in_turn(method, data, small, number, arguments.limit, arguments.turns)
+            row = in_turn(method, data, small, number, arguments.limit, turns)
             records += row
             print(*map(line, row), sep="\n", flush=True)
     if not arguments.quick:
