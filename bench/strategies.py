@@ -14,7 +14,8 @@ to the nearest pick (BADGE). Large is good: what the picks serve, by coverage ma
 without probabilities. apricot has nothing like it; what it maximises, the facility location of the
 graph, is told beside.
 
-``--quick`` takes a hundredth of the vectors, once, and keeps nothing. Needs ``pip install '.[bench]'``.
+``--quick`` takes a hundredth of the vectors, once, and keeps nothing. Needs
+``pip install '.[bench]'``.
 """
 
 from __future__ import annotations
