@@ -63,7 +63,6 @@ void register_graph(py::module_& module) {
            }),
            py::arg("neighbors").noconvert())
       .def("__len__", &CoverGraph::size)
-      .def("entries", &CoverGraph::entries, "How many entries are not zero.")
       .def("nbytes", &CoverGraph::nbytes, "Bytes of memory held.")
       .def(
           "degrees",

@@ -128,7 +128,6 @@ TEST_CASE("the graph has each pair once, whole where it is mutual and half where
     const CoverGraph graph(neighbors.ids, neighbors.rows, neighbors.width);
     const std::vector<double> weights = eighths(random, neighbors.rows);
     REQUIRE(graph.size() == neighbors.rows);
-    std::size_t entries = 0;
     for (std::size_t row = 0; row < neighbors.rows; ++row) {
       Shares found;
       graph.each(row, [&](Id id, double share) { CHECK(found.emplace(id, share).second); });
@@ -137,9 +136,7 @@ TEST_CASE("the graph has each pair once, whole where it is mutual and half where
       for (const auto& [id, share] : found) sum += share * weights[static_cast<std::size_t>(id)];
       CHECK(graph.sum(row, weights.data()) == sum);
       CHECK(graph.degree(row) == found.size());
-      entries += found.size();
     }
-    CHECK(graph.entries() == entries);
   }
 }
 

@@ -68,10 +68,10 @@ def check_unmoved(samples: Samples, pool: Pool) -> None:
     """
     if not len(pool) or not samples.numbered:
         return
-    known = samples.positions(pool.ids)
-    here = [place for place, id in enumerate(pool.ids) if id in known]
-    step = max(1, len(here) // _LOOKED_AT)
-    places = sorted({*here[::step], *here[-1:]})
+    last = min(len(samples), len(pool)) - 1
+    spaced = range(0, len(pool), max(1, len(pool) // _LOOKED_AT))
+    known = samples.positions(pool.ids[place] for place in {*spaced, last})
+    places = [place for place in sorted({*spaced, last}) if pool.ids[place] in known]
     kept = samples.contents([known[pool.ids[place]] for place in places])
     for place, before, now in zip(places, kept, contents_of(pool, places), strict=True):
         if before and now and json.loads(json.dumps(now)) != before:

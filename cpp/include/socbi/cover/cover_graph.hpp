@@ -65,9 +65,6 @@ class CoverGraph {
     return most;
   }
 
-  /// Entries that are not zero, those on the diagonal included.
-  [[nodiscard]] std::size_t entries() const noexcept { return entries_.size() + size(); }
-
   /// The weights of a row's samples, those of one-sided neighbours halved, added up.
   [[nodiscard]] double sum(std::size_t row, const double* weights) const noexcept {
     // One loop for both kinds, since each end of a loop is a branch that is guessed wrong; two
