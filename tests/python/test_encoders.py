@@ -23,6 +23,7 @@ from socbi.encoders import (
     TextEncoder,
     WordEncoder,
 )
+from socbi.encoders.whole_file import writing_whole
 from socbi.pool import Pool
 
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
@@ -287,6 +288,16 @@ def test_columns_that_are_nearly_of_numbers_are_refused(values, told):
         TableEncoder(pool)
     if "abc" in values:
         assert TableEncoder(pool, categories=["a"]).dim == 4
+
+
+def test_what_could_not_be_written_leaves_the_old_file_and_nothing_beside(tmp_path):
+    path = tmp_path / "table.json"
+    path.write_bytes(b"old")
+    with pytest.raises(OSError, match="no room"), writing_whole(path) as file:  # noqa: PT012
+        file.write(b"half")
+        raise OSError("no room")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_table_encoder_is_saved_with_what_it_learned(tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from socbi.encoders.encoder import Vectors
+from socbi.encoders.whole_file import writing_whole
 from socbi.errors import InvalidInputError
 from socbi.pool import Fingerprint, Pool, Sample
 from socbi.pool.columns import TableRow
@@ -93,14 +94,9 @@ class TableEncoder:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write what was learned into a JSON file: beside, and then renamed."""
-        target = Path(path)
-        beside = target.with_name(f".{target.name}.part")
         columns = [{"kind": _KINDS[type(part)], **vars(part)} for part in self._parts]
-        with open(beside, "w", encoding="utf-8") as file:
-            json.dump({"form": _FORM, "columns": columns}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
+        with writing_whole(path) as file:
+            file.write(json.dumps({"form": _FORM, "columns": columns}, indent=1).encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TableEncoder:

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from socbi.encoders.encoder import Vectors
+from socbi.encoders.whole_file import writing_whole
 from socbi.errors import InvalidInputError
 from socbi.pool import Fingerprint, Pool, Sample
 
@@ -103,9 +103,7 @@ class WordEncoder:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write what was learned into a file: beside, and then renamed."""
-        target = Path(path)
-        beside = target.with_name(f".{target.name}.part")
-        with open(beside, "wb") as file:
+        with writing_whole(path) as file:
             np.savez(
                 file,
                 form=np.array(_FORM),
@@ -113,9 +111,6 @@ class WordEncoder:
                 rarity=self._rarity,
                 components=self._components,
             )
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> WordEncoder:

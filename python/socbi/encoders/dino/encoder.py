@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from pickle import PickleError
 from typing import Any
 
@@ -18,6 +17,7 @@ from socbi.encoders.dino.settings import DinoSettings
 from socbi.encoders.encoder import Vectors
 from socbi.encoders.images import resized, squared
 from socbi.encoders.model import ModelEncoder, weights_hash
+from socbi.encoders.whole_file import writing_whole
 from socbi.errors import InvalidInputError
 from socbi.pool import Fingerprint, Sample
 
@@ -87,17 +87,12 @@ class DinoEncoder(ModelEncoder):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write settings and weights into a file: beside, and then renamed."""
-        target = Path(path)
-        beside = target.with_name(f".{target.name}.part")
         content = {
             "settings": json.dumps(asdict(self._settings)),
             "backbone": {name: one.cpu() for name, one in self._backbone.state_dict().items()},
         }
-        with open(beside, "wb") as file:
+        with writing_whole(path) as file:
             import_torch("dino").save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, target)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str | None = None) -> DinoEncoder:
